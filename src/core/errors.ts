@@ -1,0 +1,97 @@
+/**
+ * Every operational failure, told apart by code. `httpStatus` is what the query API answers;
+ * `hint` is the next step that the command line prints. docs/errors.md repeats this table and a
+ * test keeps the two equal.
+ */
+export const ERRORS = {
+  ADDRESS_IN_USE: {
+    httpStatus: 500,
+    hint: "stop what listens there, or give another address with --otlp-grpc, --otlp-http or --api",
+  },
+  CONFIG_INVALID: {
+    httpStatus: 500,
+    hint: "run `dora config validate --config FILE`, and see docs/config.md",
+  },
+  CURSOR_INVALID: {
+    httpStatus: 400,
+    hint: "give the cursor of an answer of this same search, or leave it out",
+  },
+  INTERNAL: {
+    httpStatus: 500,
+    hint: "this is a fault of dora: please report it with the lines above",
+  },
+  LISTEN_UNSAFE: {
+    httpStatus: 500,
+    hint: "add a token and TLS, or --insecure-listen if everyone who reaches the address may read and write",
+  },
+  LISTEN_FAILED: {
+    httpStatus: 500,
+    hint: "give an address of this machine, such as 127.0.0.1:4318",
+  },
+  NOT_FOUND: {
+    httpStatus: 404,
+    hint: "check the id, and that the record is younger than the retention",
+  },
+  OUTPUT_FAILED: { httpStatus: 500, hint: "check the output file's folder and the free space" },
+  QUERY_SYNTAX: { httpStatus: 400, hint: "see docs/query-language.md" },
+  QUERY_TOO_LARGE: { httpStatus: 400, hint: "ask for fewer groups, or a narrower time range" },
+  REQUEST_INVALID: { httpStatus: 400, hint: "see docs/http-api.md for the parameters" },
+  SERVICE_REFUSED: {
+    httpStatus: 502,
+    hint: "check the token (DORA_TOKEN_FILE) and the service's log",
+  },
+  SERVICE_UNREACHABLE: {
+    httpStatus: 502,
+    hint: "start it with `dora serve`, or read a store's folder with --data-dir DIR",
+  },
+  STORE_CLOSED: { httpStatus: 503, hint: "the service is stopping; send again" },
+  STORE_CORRUPT: {
+    httpStatus: 500,
+    hint: "the damaged file was set aside; restore it from a copy, or go on without it",
+  },
+  STORE_FORMAT_UNKNOWN: {
+    httpStatus: 500,
+    hint: "open it with the version of dora that wrote it; nothing was changed",
+  },
+  STORE_IN_USE: { httpStatus: 500, hint: "query the running service instead, or stop it first" },
+  STORE_UNWRITABLE: { httpStatus: 503, hint: "check the folder's permissions and the free space" },
+  TIME_SYNTAX: { httpStatus: 400, hint: "for example --since -15m --until now" },
+  UNAUTHENTICATED: {
+    httpStatus: 401,
+    hint: "set DORA_TOKEN_FILE to the file that holds the service's token",
+  },
+  USAGE: { httpStatus: 400, hint: "run the command with --help" },
+} as const satisfies Readonly<
+  Record<string, { readonly httpStatus: number; readonly hint: string }>
+>;
+
+export type ErrorCode = keyof typeof ERRORS;
+
+/** An operational failure. The message says where, what was found and what to do. */
+export class AppError extends Error {
+  readonly code: ErrorCode;
+  /** Where it went wrong in a text the user gave: offset in UTF-16 units. */
+  readonly position: number | undefined;
+  readonly #hint: string | undefined;
+
+  constructor(
+    code: ErrorCode,
+    message: string,
+    options: { readonly cause?: unknown; readonly position?: number; readonly hint?: string } = {},
+  ) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = "AppError";
+    this.code = code;
+    this.position = options.position;
+    this.#hint = options.hint;
+  }
+
+  get hint(): string {
+    return this.#hint ?? ERRORS[this.code].hint;
+  }
+}
+
+/** The message of anything thrown. */
+export function errorMessage(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
