@@ -55,11 +55,11 @@ export function anyValueToJson(value: AnyValue): Json {
   return attributesToJson(value);
 }
 
-/** A map of attributes as a JSON object without a prototype, so that `__proto__` is an own key. */
+/** A map of attributes as a JSON object; a key such as `__proto__` is an own key like any other. */
 export function attributesToJson(attributes: AttributeMap): { readonly [key: string]: Json } {
-  const object: { [key: string]: Json } = Object.create(null) as { [key: string]: Json };
-  for (const [key, value] of attributes) object[key] = anyValueToJson(value);
-  return object;
+  const entries: [string, Json][] = [];
+  for (const [key, value] of attributes) entries.push([key, anyValueToJson(value)]);
+  return Object.fromEntries(entries);
 }
 
 function bigintToJson(value: bigint): number | string {

@@ -123,3 +123,17 @@ export function parseTimeText(text: string, nowUnixNs: bigint): bigint {
     `cannot read the time "${text}": give -15m, today, yesterday, now, 2025-01-07, or ISO 8601 with a zone such as 2025-01-07T20:34:06Z or 2025-01-07T21:34:06+01:00`,
   );
 }
+
+/** `DAY_NS` is divisible by 2^16, so a 64-bit time splits exactly with doubles alone. */
+const DAY_IN_65536_NS = DAY_NS / 65_536;
+
+/** The UTC day of a 64-bit Unix time given as two unsigned 32-bit words. */
+export function dayOfWords(low: number, high: number): number {
+  return Math.floor((high * 65_536 + (low >>> 16)) / DAY_IN_65536_NS);
+}
+
+/** The nanosecond within `day` (from `dayOfWords`) of the same time. */
+export function nsInDayOfWords(low: number, high: number, day: number): number {
+  const coarse = high * 65_536 + (low >>> 16) - day * DAY_IN_65536_NS;
+  return coarse * 65_536 + (low & 0xffff);
+}

@@ -1,0 +1,93 @@
+import type { Signal } from "../core/record.ts";
+
+/**
+ * The columns of the three tables. Open blocks, segments and readers are all driven by these
+ * lists: a new column is a line here, its writing in the signal's appender, its reading where it
+ * is shown.
+ */
+export interface Column {
+  readonly name: string;
+  readonly kind: ColumnKind;
+}
+
+export type ColumnKind =
+  /** Unsigned byte. */
+  | "u8"
+  /** Unsigned 32 bits. */
+  | "u32"
+  /** Whole numbers below 2^53 that mostly rise; kept as deltas on disk. */
+  | "int"
+  | "f64"
+  /** A UTC day (i32) and the nanosecond within it (f64). */
+  | "time"
+  /** Raw bytes of fixed width; all zero is absent. */
+  | "id16"
+  | "id8"
+  /** An index into a dictionary of byte strings. */
+  | "dict"
+  /** Bytes of any length. */
+  | "bytes";
+
+/** Every table has these: identity, receive time (Unix ms), record time, resource, scope. */
+const COMMON: readonly Column[] = [
+  { name: "seq", kind: "int" },
+  { name: "received", kind: "int" },
+  { name: "time", kind: "time" },
+  { name: "resource", kind: "dict" },
+  { name: "scope", kind: "dict" },
+  { name: "attributes", kind: "bytes" },
+];
+
+export const TABLES: Readonly<Record<Signal, readonly Column[]>> = {
+  logs: [
+    ...COMMON,
+    { name: "observed", kind: "time" },
+    { name: "severity", kind: "u8" },
+    { name: "severity_text", kind: "dict" },
+    { name: "event_name", kind: "dict" },
+    { name: "trace_id", kind: "id16" },
+    { name: "span_id", kind: "id8" },
+    { name: "flags", kind: "u8" },
+    { name: "dropped_attributes", kind: "u32" },
+    { name: "body_kind", kind: "u8" },
+    { name: "body", kind: "bytes" },
+  ],
+  traces: [
+    ...COMMON,
+    { name: "end", kind: "time" },
+    { name: "trace_id", kind: "id16" },
+    { name: "span_id", kind: "id8" },
+    { name: "parent_span_id", kind: "id8" },
+    { name: "trace_state", kind: "dict" },
+    { name: "name", kind: "dict" },
+    { name: "kind", kind: "u8" },
+    { name: "status_code", kind: "u8" },
+    { name: "status_message", kind: "bytes" },
+    { name: "flags", kind: "u32" },
+    { name: "dropped_attributes", kind: "u32" },
+    { name: "dropped_events", kind: "u32" },
+    { name: "dropped_links", kind: "u32" },
+    { name: "events", kind: "bytes" },
+    { name: "links", kind: "bytes" },
+  ],
+  metrics: [
+    ...COMMON,
+    { name: "start", kind: "time" },
+    { name: "metric", kind: "dict" },
+    { name: "metric_kind", kind: "u8" },
+    { name: "temporality", kind: "u8" },
+    { name: "is_monotonic", kind: "u8" },
+    { name: "value_kind", kind: "u8" },
+    { name: "value", kind: "f64" },
+    { name: "rest", kind: "bytes" },
+  ],
+};
+
+/** Rows of one block. */
+export const BLOCK_ROWS_MAX = 65_536;
+
+/** Bytes of one `bytes` column in a block; at least one record fits (`RECORD_BYTES_MAX`). */
+export const BLOCK_COLUMN_BYTES_MAX = 16 * 1024 * 1024;
+
+/** Bytes of one dictionary's entries in an open block; at least one `ENVELOPE_BYTES_MAX` fits. */
+export const BLOCK_DICTIONARY_BYTES_MAX = 2 * 1024 * 1024;
