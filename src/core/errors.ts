@@ -12,6 +12,7 @@ export const ERRORS = {
     httpStatus: 500,
     hint: "run `dora config validate --config FILE`, and see docs/config.md",
   },
+  CONTENT_TYPE_UNSUPPORTED: { httpStatus: 415, hint: "send JSON: content-type: application/json" },
   CURSOR_INVALID: {
     httpStatus: 400,
     hint: "give the cursor of an answer of this same search, or leave it out",
@@ -32,10 +33,19 @@ export const ERRORS = {
     httpStatus: 404,
     hint: "check the id, and that the record is younger than the retention",
   },
+  ORIGIN_REFUSED: {
+    httpStatus: 403,
+    hint: "connect from a page that this service serves, or from a program that sends no Origin",
+  },
   OUTPUT_FAILED: { httpStatus: 500, hint: "check the output file's folder and the free space" },
   QUERY_SYNTAX: { httpStatus: 400, hint: "see docs/query-language.md" },
   QUERY_TOO_LARGE: { httpStatus: 400, hint: "ask for fewer groups, or a narrower time range" },
+  QUERY_TOO_MANY: {
+    httpStatus: 429,
+    hint: "wait for a running query to end, or close it, then ask again",
+  },
   REQUEST_INVALID: { httpStatus: 400, hint: "see docs/http-api.md for the parameters" },
+  REQUEST_TOO_LARGE: { httpStatus: 413, hint: "shorten the query" },
   SERVICE_REFUSED: {
     httpStatus: 502,
     hint: "check the token (DORA_TOKEN_FILE) and the service's log",
