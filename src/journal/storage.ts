@@ -6,14 +6,18 @@
  * Errors: every method rejects with the file system's own error.
  */
 export interface Storage {
+  /** Makes a folder and those above it. Durable only after `syncDirectory` of the folder above. */
   makeDirectory(path: string): Promise<void>;
   /** Names and sizes of the files in a folder, folders left out, in no order. */
   list(directory: string): Promise<readonly StorageEntry[]>;
   /** Creates a file that must not exist yet, for appending. */
   create(path: string): Promise<StorageFile>;
-  /** The whole file. */
-  read(path: string): Promise<Uint8Array>;
+  /** The whole file, or its first `sizeBytesMax` bytes. */
+  read(path: string, sizeBytesMax?: number): Promise<Uint8Array>;
+  /** Durable only after `sync` of the file. */
   truncate(path: string, sizeBytes: number): Promise<void>;
+  /** Makes a file durable as it is now, whoever wrote it, such as a process that was killed. */
+  sync(path: string): Promise<void>;
   /** Replaces `to` if it exists. Durable only after `syncDirectory` of the folder. */
   rename(from: string, to: string): Promise<void>;
   /** Removes a file; one that is not there is no error. */
