@@ -81,3 +81,23 @@ export interface SpanEntry {
   }[];
   readonly resource: { readonly [key: string]: Json };
 }
+
+/** One metric data point as a JSON object, the entry of the `metrics` signal. */
+export interface PointEntry {
+  readonly timestamp: string;
+  readonly node: string;
+  readonly name: string;
+  readonly unit: string;
+  readonly kind: "gauge" | "sum" | "histogram" | "exponential_histogram" | "summary";
+  readonly temporality: "unspecified" | "delta" | "cumulative";
+  readonly is_monotonic: boolean;
+  /** Of gauges and sums. */
+  readonly value: number | null;
+  /** Of histograms and summaries. */
+  readonly count: number | null;
+  readonly sum: number | null;
+  readonly dataflow: string;
+  readonly seq: number;
+  readonly attributes: { readonly [key: string]: Json };
+  readonly resource: { readonly [key: string]: Json };
+}

@@ -1,0 +1,245 @@
+import { assert } from "../core/assert.ts";
+import type { TimeColumn } from "./block.ts";
+import type { Cursor } from "./cursor.ts";
+import { formatCursor, parseCursor } from "./cursor.ts";
+import type { EntryWriter } from "./entry-writer.ts";
+import { entryWriter } from "./entry-writer.ts";
+import { Heap } from "./heap.ts";
+import type { SearchBatch, SearchEnd, SearchRequest } from "./log-store.ts";
+import { BATCH_ENTRIES_MAX } from "./log-store.ts";
+import { compileFilter } from "./predicate.ts";
+import { QueryMeter } from "./query-meter.ts";
+import type { MatchedBlock, ScanContext, Source } from "./scan.ts";
+import { blocksOf, compareTimes, guarded, matchBlock, sourcesOf, TimeBounds } from "./scan.ts";
+import type { Snapshot } from "./snapshot.ts";
+
+/** A batch is handed on once its lines take this much. */
+const BATCH_BYTES = 256 * 1024;
+
+/**
+ * Searches a snapshot in the order of (time, seq), newest or oldest first.
+ *
+ * 1. Segments and open blocks wait in a heap by the time at which their rows can begin.
+ * 2. The first of them is opened while its rows may come before the best row at hand: a segment
+ *    into its blocks, a block into its matching rows, sorted.
+ * 3. Else the best row at hand is the next of the whole answer: it is written, and its block
+ *    moves on.
+ *
+ * So blocks that hold only later rows are never read, and a limit stops early.
+ *
+ * Shape: yields a batch, or undefined after each block so that other work gets its turn.
+ */
+export function* searchSnapshot(
+  snapshot: Snapshot,
+  request: SearchRequest,
+  context: ScanContext,
+): Generator<SearchBatch | undefined, SearchEnd> {
+  const meter = new QueryMeter(request.budget, context.nowMs);
+  const after = request.after === undefined ? undefined : parseCursor(request.after, request.order);
+  const order = new SearchOrder(request.order, after);
+  const query = {
+    predicate: compileFilter(request.filter, request.signal),
+    bounds: new TimeBounds(request.range),
+    meter,
+  };
+  const seqEnd = after?.seqEnd ?? snapshot.seqEnd;
+  const batch = new BatchBuilder(request.order, seqEnd);
+  const waiting = new Heap<Source>((left, right) => order.isSourceBefore(left, right));
+  const heads = new Heap<BlockRun>((left, right) => order.isRowBefore(left, right));
+  for (const source of sourcesOf(snapshot, query.bounds)) waiting.push(source);
+  let left = request.limit ?? Number.POSITIVE_INFINITY;
+  let last: Cursor | undefined = after;
+  while (left > 0) {
+    const stopped = meter.exhausted();
+    if (stopped !== undefined) {
+      if (batch.count > 0) yield batch.take();
+      return meter.end(stopped, last === undefined ? undefined : formatCursor(last));
+    }
+    const source = waiting.peek();
+    const head = heads.peek();
+    if (source !== undefined && (head === undefined || order.mayPrecede(source, head))) {
+      waiting.pop();
+      if (source.kind === "segment") {
+        for (const block of blocksOf(source, snapshot, query, context)) waiting.push(block);
+      } else {
+        const matched = matchBlock(source, snapshot, query, context);
+        const run = matched && order.runOf(matched, request.signal, seqEnd, meter);
+        if (run !== undefined) heads.push(run);
+      }
+      meter.pause();
+      yield undefined;
+      meter.resume();
+      continue;
+    }
+    if (head === undefined) break;
+    heads.pop();
+    const line = guarded(meter, undefined, () => head.line());
+    last = batch.add(head, line);
+    left -= 1;
+    if (head.advance()) heads.push(head);
+    if (batch.isFull) {
+      meter.pause();
+      yield batch.take();
+      meter.resume();
+    }
+  }
+  if (batch.count > 0) yield batch.take();
+  const hasMore = left === 0 && (heads.size > 0 || waiting.size > 0);
+  return meter.end(undefined, hasMore && last !== undefined ? formatCursor(last) : undefined);
+}
+
+/** The order of a search: signs for newest or oldest first, and where to begin. */
+class SearchOrder {
+  /** 1 for oldest first, -1 for newest first. */
+  readonly #sign: 1 | -1;
+  readonly #after: Cursor | undefined;
+
+  constructor(order: "newest" | "oldest", after: Cursor | undefined) {
+    this.#sign = order === "oldest" ? 1 : -1;
+    this.#after = after;
+  }
+
+  isSourceBefore(left: Source, right: Source): boolean {
+    const [from, to] = [this.#begin(left), this.#begin(right)];
+    return this.#sign * compareTimes(from.day, from.ns, to.day, to.ns) < 0;
+  }
+
+  isRowBefore(left: BlockRun, right: BlockRun): boolean {
+    const byTime = compareTimes(left.day, left.ns, right.day, right.ns) || left.seq - right.seq;
+    return this.#sign * byTime < 0;
+  }
+
+  /** Whether a source may hold a row that comes before the run's next one. */
+  mayPrecede(source: Source, run: BlockRun): boolean {
+    const begin = this.#begin(source);
+    return this.#sign * compareTimes(begin.day, begin.ns, run.day, run.ns) <= 0;
+  }
+
+  #begin({ span }: Source): { readonly day: number; readonly ns: number } {
+    return this.#sign === 1
+      ? { day: span.minDay, ns: span.minNs }
+      : { day: span.maxDay, ns: span.maxNs };
+  }
+
+  /** The matching rows of a block in this order, those before the cursor left out. */
+  runOf(
+    { block, mask }: MatchedBlock,
+    signal: Snapshot["signal"],
+    seqEnd: number,
+    meter: QueryMeter,
+  ): BlockRun | undefined {
+    return guarded(meter, undefined, () => {
+      const time = block.time("time");
+      const seq = block.f64("seq");
+      const rows: number[] = [];
+      for (let row = 0; row < mask.length; row++) {
+        if (mask[row] === 1 && seq[row] < seqEnd && this.#isBehind(time, seq, row)) rows.push(row);
+      }
+      if (rows.length === 0) return undefined;
+      if (this.#sign === -1) rows.reverse();
+      const compare = (left: number, right: number): number =>
+        this.#sign *
+        (compareTimes(time.day[left], time.ns[left], time.day[right], time.ns[right]) ||
+          seq[left] - seq[right]);
+      // Sealed rows are in order already, and sorting what is sorted costs next to nothing.
+      rows.sort(compare);
+      return new BlockRun(Uint32Array.from(rows), { time, seq }, () => entryWriter(signal, block));
+    });
+  }
+
+  #isBehind(time: TimeColumn, seq: Float64Array, row: number): boolean {
+    if (this.#after === undefined) return true;
+    const { day, ns, seq: afterSeq } = this.#after;
+    return (
+      this.#sign * (compareTimes(time.day[row], time.ns[row], day, ns) || seq[row] - afterSeq) > 0
+    );
+  }
+}
+
+/** The matching rows of one block, in order; stands at one of them. */
+class BlockRun {
+  readonly #rows: Uint32Array;
+  readonly #time: TimeColumn;
+  readonly #seq: Float64Array;
+  readonly #openWriter: () => EntryWriter;
+  #writer: EntryWriter | undefined;
+  #index = 0;
+
+  constructor(
+    rows: Uint32Array,
+    keys: { readonly time: TimeColumn; readonly seq: Float64Array },
+    openWriter: () => EntryWriter,
+  ) {
+    this.#rows = rows;
+    this.#time = keys.time;
+    this.#seq = keys.seq;
+    this.#openWriter = openWriter;
+  }
+
+  get day(): number {
+    return this.#time.day[this.#rows[this.#index]];
+  }
+
+  get ns(): number {
+    return this.#time.ns[this.#rows[this.#index]];
+  }
+
+  get seq(): number {
+    return this.#seq[this.#rows[this.#index]];
+  }
+
+  /** The entry of the row it stands at. */
+  line(): string {
+    this.#writer ??= this.#openWriter();
+    return this.#writer(this.#rows[this.#index]);
+  }
+
+  /** Moves to the next row; false at the end. */
+  advance(): boolean {
+    this.#index += 1;
+    return this.#index < this.#rows.length;
+  }
+}
+
+/** Collects lines until they make a batch. */
+class BatchBuilder {
+  readonly #order: "newest" | "oldest";
+  readonly #seqEnd: number;
+  #lines = "";
+  #cursor: Cursor | undefined;
+  count = 0;
+
+  constructor(order: "newest" | "oldest", seqEnd: number) {
+    this.#order = order;
+    this.#seqEnd = seqEnd;
+  }
+
+  get isFull(): boolean {
+    return this.count >= BATCH_ENTRIES_MAX || this.#lines.length >= BATCH_BYTES;
+  }
+
+  /** Adds the row that a run stands at, and returns its cursor. A damaged row has no line. */
+  add(run: BlockRun, line: string | undefined): Cursor {
+    this.#cursor = {
+      order: this.#order,
+      day: run.day,
+      ns: run.ns,
+      seq: run.seq,
+      seqEnd: this.#seqEnd,
+    };
+    if (line !== undefined) {
+      this.#lines += line;
+      this.count += 1;
+    }
+    return this.#cursor;
+  }
+
+  take(): SearchBatch {
+    assert(this.#cursor !== undefined, "an empty batch was taken");
+    const lines = new TextEncoder().encode(this.#lines);
+    const batch = { lines, count: this.count, cursor: formatCursor(this.#cursor) };
+    this.#lines = "";
+    this.count = 0;
+    return batch;
+  }
+}

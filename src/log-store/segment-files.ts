@@ -1,0 +1,59 @@
+import { join } from "node:path";
+import type { Block } from "./block.ts";
+import { ColumnCache } from "./column-cache.ts";
+import { SegmentDamage, SegmentReader } from "./segment-reader.ts";
+
+/** Open segment files of one thread; each is a file handle and a footer. */
+const OPEN_FILES_MAX = 256;
+
+/** Decompressed columns that one thread keeps. */
+const COLUMN_CACHE_BYTES_MAX = 64 * 1024 * 1024;
+
+/**
+ * The segment files that a thread has open, most recently used kept.
+ *
+ * Concurrency: one for each thread that runs queries.
+ */
+export class SegmentFiles {
+  readonly #cache = new ColumnCache(COLUMN_CACHE_BYTES_MAX);
+  /** Least recently used first. */
+  readonly #readers = new Map<string, SegmentReader>();
+
+  /** Errors: as `SegmentReader`; a file that is gone is `SegmentDamage` too. */
+  open(directory: string, file: string): SegmentReader {
+    const path = join(directory, file);
+    const known = this.#readers.get(path);
+    if (known !== undefined) {
+      this.#readers.delete(path);
+      this.#readers.set(path, known);
+      return known;
+    }
+    const reader = openReader(path);
+    this.#readers.set(path, reader);
+    for (const [oldest, value] of this.#readers) {
+      if (this.#readers.size <= OPEN_FILES_MAX) break;
+      this.#readers.delete(oldest);
+      value.close();
+    }
+    return reader;
+  }
+
+  block(reader: SegmentReader, index: number): Block {
+    return reader.block(index, this.#cache);
+  }
+
+  close(): void {
+    for (const reader of this.#readers.values()) reader.close();
+    this.#readers.clear();
+  }
+}
+
+function openReader(path: string): SegmentReader {
+  try {
+    return new SegmentReader(path);
+  } catch (error) {
+    const isMissing = error instanceof Error && "code" in error && error.code === "ENOENT";
+    if (isMissing) throw new SegmentDamage(path, "the file is gone", error);
+    throw error;
+  }
+}

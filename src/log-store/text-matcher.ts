@@ -1,0 +1,70 @@
+import { RE2JS } from "re2js";
+import type { TextMatch } from "../core/filter.ts";
+import { foldCase, isAscii, isWordUnit } from "../core/text-fold.ts";
+
+/** A `TextMatch` made ready to be asked often. Immutable. */
+export interface TextMatcher {
+  test(text: string): boolean;
+  /** Set where the match can be looked for in bytes: see `byte-search.ts`. */
+  readonly needle: Needle | undefined;
+}
+
+/** A literal as bytes. */
+export interface Needle {
+  /** UTF-8; folded where `anyCase`. */
+  readonly bytes: Uint8Array;
+  readonly anyCase: boolean;
+  /** The byte to the left (right) of a hit must not belong to a word. */
+  readonly needsLeftBoundary: boolean;
+  readonly needsRightBoundary: boolean;
+}
+
+/** Errors: none; the parser has checked regular expressions. */
+export function compileTextMatch(match: TextMatch): TextMatcher {
+  switch (match.kind) {
+    case "regex": {
+      const pattern = RE2JS.compile(match.source, match.anyCase ? RE2JS.CASE_INSENSITIVE : 0);
+      return { test: (text) => pattern.test(text), needle: undefined };
+    }
+    case "literal":
+      return new LiteralMatcher(match);
+  }
+}
+
+class LiteralMatcher implements TextMatcher {
+  readonly needle: Needle;
+  readonly #text: string;
+
+  constructor(match: Extract<TextMatch, { kind: "literal" }>) {
+    this.#text = match.anyCase ? foldCase(match.text) : match.text;
+    const last = this.#text.charCodeAt(this.#text.length - 1);
+    this.needle = {
+      bytes: new TextEncoder().encode(this.#text),
+      anyCase: match.anyCase,
+      // A boundary means something only beside a character that belongs to a word itself.
+      needsLeftBoundary: match.startsAtWord && isWordUnit(this.#text.charCodeAt(0)),
+      needsRightBoundary: match.endsAtWord && isWordUnit(last),
+    };
+  }
+
+  test(text: string): boolean {
+    const { anyCase, needsLeftBoundary, needsRightBoundary } = this.needle;
+    const searched = anyCase ? foldCase(text) : text;
+    const length = this.#text.length;
+    let at = searched.indexOf(this.#text);
+    while (at >= 0) {
+      const isLeft = !needsLeftBoundary || at === 0 || !isWordUnit(searched.charCodeAt(at - 1));
+      const end = at + length;
+      const isRight =
+        !needsRightBoundary || end === searched.length || !isWordUnit(searched.charCodeAt(end));
+      if (isLeft && isRight) return true;
+      at = searched.indexOf(this.#text, at + 1);
+    }
+    return false;
+  }
+}
+
+/** Whether a folded needle can only occur in text that is not all ASCII. */
+export function isAsciiNeedle(needle: Needle): boolean {
+  return isAscii(new TextDecoder().decode(needle.bytes));
+}
