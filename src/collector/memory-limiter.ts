@@ -64,7 +64,7 @@ export class MemoryLimiter {
     this.#checkIntervalMs = options.checkIntervalMs ?? CHECK_INTERVAL_MS;
     this.#clock = options.clock;
     this.#readResidentBytes = options.readResidentBytes ?? (() => process.memoryUsage.rss());
-    this.#collectGarbage = options.collectGarbage ?? garbageCollector();
+    this.#collectGarbage = options.collectGarbage ?? collectGarbage;
   }
 
   /** Bytes reserved now. */
@@ -138,15 +138,8 @@ function spikeOf(hardLimitBytes: number): number {
   return Number.isFinite(hardLimitBytes) ? hardLimitBytes * SPIKE_SHARE : 0;
 }
 
-/** V8's collector, also in a process that was started without `--expose-gc`. */
-function garbageCollector(): () => void {
-  let collect: (() => void) | undefined = globalThis.gc;
-  return () => {
-    if (collect === undefined) {
-      setFlagsFromString("--expose-gc");
-      const exposed: unknown = runInNewContext("gc");
-      collect = typeof exposed === "function" ? () => void exposed() : () => {};
-    }
-    collect();
-  };
+/** Runs V8's collector, also in a process that was started without `--expose-gc`. */
+function collectGarbage(): void {
+  setFlagsFromString("--expose-gc");
+  runInNewContext("gc()");
 }
