@@ -148,7 +148,7 @@ class PlannedSearch {
   /** The store's batches with cursors that know what is left of a limit; keeps the end. */
   async *#search(signal: AbortSignal): AsyncGenerator<SearchBatch, void> {
     if (this.#pipeLimit === 0) return;
-    const { options } = { options: this.#options };
+    const options = this.#options;
     const limit = leastOf(this.#pipeLimit, this.#sort === undefined ? options.limit : undefined);
     const found = this.#store.search(
       {
