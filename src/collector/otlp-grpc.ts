@@ -38,8 +38,6 @@ const CONNECTION_WINDOW_BYTES = 1024 * 1024;
 /** Of nghttp2 for one connection, in MB: headers and what waits to be sent. */
 const SESSION_MEMORY_MB = 32;
 
-const CANCELLED = "the client cancelled the call";
-
 const RESPONSE_HEADERS = {
   ":status": 200,
   "content-type": "application/grpc",
@@ -220,7 +218,7 @@ export class OtlpGrpcReceiver {
     const refusal = await readInto(stream, reader, paceOf(this.#limits));
     if (refusal !== undefined) return refusal;
     // A stream that the client resets ends like one that is whole.
-    if (stream.rstCode !== http2.constants.NGHTTP2_NO_ERROR) return refuse("aborted", CANCELLED);
+    if (stream.aborted) return refuse("aborted", "the client cancelled the call");
     const message = reader.finish();
     if ("reason" in message) return message;
     const { reservation } = reader;

@@ -275,7 +275,7 @@ describe("memory", () => {
       });
       stream.write(frame("first bytes", { lengthBytes: MIB }));
       await expect.poll(() => limiter.inFlightBytes).toBe(MIB);
-      stream.close(http2.constants.NGHTTP2_CANCEL);
+      stream.destroy();
       await expect.poll(() => limiter.inFlightBytes).toBe(0);
       expect(receiver.stats.snapshot()).toEqual([
         { transport: "grpc", outcome: "aborted", count: 1 },
