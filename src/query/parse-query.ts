@@ -4,7 +4,8 @@ import type { KnownColumns } from "./column.ts";
 import { Scanner } from "./lexer.ts";
 import { readFilter } from "./parse-filter.ts";
 import type { Pipe } from "./pipes.ts";
-import { columnsAfter, isAggregating, PIPES } from "./pipes.ts";
+import { columnsAfter, isAggregating, PIPES, printPipe } from "./pipes.ts";
+import { printFilter } from "./print-filter.ts";
 import { didYouMean } from "./syntax-error.ts";
 
 /** Plain data, so that it can cross to a worker. */
@@ -31,6 +32,11 @@ export function parseQuery(text: string): Query {
     known = columnsAfter(pipe, known);
   }
   return { filter, pipes };
+}
+
+/** A query in the language; reading it gives an equal query. */
+export function printQuery({ filter, pipes }: Query): string {
+  return [printFilter(filter), ...pipes.map(printPipe)].join(" | ");
 }
 
 /** The keys of every row that a query gives; undefined where rows are whole entries. */
