@@ -21,13 +21,13 @@ export const ERRORS = {
     httpStatus: 500,
     hint: "this is a fault of dora: please report it with the lines above",
   },
-  LISTEN_UNSAFE: {
-    httpStatus: 500,
-    hint: "add a token and TLS, or --insecure-listen if everyone who reaches the address may read and write",
-  },
   LISTEN_FAILED: {
     httpStatus: 500,
     hint: "give an address of this machine, such as 127.0.0.1:4318",
+  },
+  LISTEN_UNSAFE: {
+    httpStatus: 500,
+    hint: "add a token and TLS, or --insecure-listen if everyone who reaches the address may read and write",
   },
   NOT_FOUND: {
     httpStatus: 404,
