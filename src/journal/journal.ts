@@ -354,10 +354,8 @@ export class Journal {
 
   async #removeThrough(throughSeq: number): Promise<void> {
     const newest = this.#files.at(-1);
-    const isIdle = this.#pending.length === 0 && newest !== undefined;
-    if (isIdle && newest.endSeq <= throughSeq && newest.bytes > RELEASE_BYTES_MIN) {
-      await this.#beginFile();
-    }
+    const isNeeded = newest === undefined || newest.endSeq > throughSeq;
+    if (!isNeeded && newest.bytes > RELEASE_BYTES_MIN) await this.#beginFile();
     const nowUnixMs = unixMs(this.#options.clock);
     try {
       await this.#removeAbandoned();

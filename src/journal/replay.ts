@@ -426,5 +426,5 @@ export async function mendFolder(
     await storage.sync(file);
   }
   for (const name of folder.discarded) await storage.remove(path.join(directory, name));
-  await storage.syncDirectory(directory);
+  if (newest !== undefined) await storage.syncDirectory(directory);
 }
