@@ -13,9 +13,18 @@ export function foldCase(text: string): string {
   return folded;
 }
 
+/** Simple foldings between characters whose upper cases have several code points. */
+const FOLDED_APART: ReadonlyMap<string, string> = new Map([
+  ["\u1fd3", "\u0390"],
+  ["\u1fe3", "\u03b0"],
+  ["\ufb05", "\ufb06"],
+]);
+
 function foldCharacter(character: string): string {
   // Dotless i has no simple folding, though its upper case is "I".
   if (character === "\u0131" || character === "\u0130") return character;
+  const apart = FOLDED_APART.get(character);
+  if (apart !== undefined) return apart;
   const upper = oneCodePoint(character.toUpperCase(), character);
   return oneCodePoint(upper.toLowerCase(), upper);
 }
