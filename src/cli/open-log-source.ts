@@ -1,0 +1,112 @@
+/**
+ * Where the answers of `dora logs` and `dora trace` come from.
+ *
+ *     --url, DORA_URL              that service
+ *     --data-dir                   that folder, or the service that runs on it
+ *     neither                      the service at its usual address; where nothing listens there,
+ *                                  the usual folder in the same way
+ */
+import { readFile, stat } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { defaultDataDirectory } from "../collector/config-environment.ts";
+import { AppError, errorMessage } from "../core/errors.ts";
+import type { LogSource } from "./log-source.ts";
+import { ServiceSource } from "./service-source.ts";
+
+export const DEFAULT_URL = "http://127.0.0.1:6014";
+
+export interface LogSourceOptions {
+  readonly url?: string;
+  readonly dataDir?: string;
+  readonly tokenFile?: string;
+  readonly environment: { readonly [name: string]: string | undefined };
+  /** Told which source answers, where that is not what the flags say. */
+  readonly onFallback: (message: string) => void;
+}
+
+/** Finds the source and opens it. Errors: `USAGE`, `SERVICE_UNREACHABLE`, `STORE_IN_USE`, and more. */
+export async function openLogSource(
+  options: LogSourceOptions,
+  signal: AbortSignal,
+): Promise<LogSource> {
+  const { environment } = options;
+  if (options.url !== undefined && options.dataDir !== undefined) {
+    throw new AppError("USAGE", "--url and --data-dir exclude each other: give one of them");
+  }
+  const tokenFile = options.tokenFile ?? (environment["DORA_TOKEN_FILE"] || undefined);
+  const token = tokenFile === undefined ? undefined : await readToken(tokenFile);
+  if (options.dataDir !== undefined) return openFolder(options, options.dataDir, token);
+  const url = options.url ?? (environment["DORA_URL"] || undefined);
+  if (url !== undefined) return new ServiceSource({ url, token });
+  const usual = new ServiceSource({ url: DEFAULT_URL, token });
+  if (await usual.isListening(signal)) return usual;
+  const folder = environment["DORA_DATA_DIR"] || defaultDataDirectory(environment);
+  if (!(await isDirectory(folder))) {
+    throw new AppError(
+      "SERVICE_UNREACHABLE",
+      `no service listens at ${DEFAULT_URL}, and there is no data folder ${folder}`,
+    );
+  }
+  options.onFallback(`no service listens at ${DEFAULT_URL}: reading the folder ${folder}`);
+  return openFolder(options, folder, token);
+}
+
+/** The folder itself where nobody has it open, else the service that does. */
+async function openFolder(
+  options: LogSourceOptions,
+  folder: string,
+  token: string | undefined,
+): Promise<LogSource> {
+  const directory = resolve(folder);
+  if (!(await isDirectory(directory))) {
+    throw new AppError("NOT_FOUND", `there is no folder ${directory}`, {
+      hint: "give the folder that `dora serve` names in its first line",
+    });
+  }
+  const { FolderSource } = await import("./folder-source.ts");
+  try {
+    return await FolderSource.open(directory);
+  } catch (error) {
+    if (!(error instanceof AppError) || error.code !== "STORE_IN_USE") throw error;
+    const url = await readServiceUrl(directory);
+    if (url === undefined) throw error;
+    options.onFallback(`a service has ${directory} open: asking it at ${url}`);
+    return new ServiceSource({ url, token });
+  }
+}
+
+/** The address that a running service left in its folder, or undefined. */
+async function readServiceUrl(directory: string): Promise<string | undefined> {
+  try {
+    const found: unknown = JSON.parse(await readFile(join(directory, "service.json"), "utf8"));
+    if (typeof found !== "object" || found === null || !("api" in found)) return undefined;
+    return typeof found.api === "string" ? found.api : undefined;
+  } catch {
+    // Not there yet, or half written: the caller then says that the store is in use.
+    return undefined;
+  }
+}
+
+/** The first token of a token file: a token a line, perhaps with a name, `#` starts a comment. */
+async function readToken(path: string): Promise<string> {
+  let text: string;
+  try {
+    text = await readFile(path, "utf8");
+  } catch (error) {
+    const message = `cannot read the token file ${path}: ${errorMessage(error)}`;
+    throw new AppError("USAGE", message, { cause: error });
+  }
+  for (const line of text.split(/\r?\n/)) {
+    const found = /^\s*(?:[\w.@-]+:\s+)?([^\s#]\S*)\s*$/.exec(line)?.[1];
+    if (found !== undefined) return found;
+  }
+  throw new AppError("USAGE", `the token file ${path} holds no token`);
+}
+
+async function isDirectory(path: string): Promise<boolean> {
+  try {
+    return (await stat(path)).isDirectory();
+  } catch {
+    return false;
+  }
+}
