@@ -1,0 +1,82 @@
+/** The real Collector sends to us and to its own file exporter at once; both must hold the same. */
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, describe, expect, test } from "vitest";
+import { generateLoad, type LoadOptions } from "../../bench/load.ts";
+import { HttpSender, sendAll } from "../../bench/senders.ts";
+import { findPart } from "../../scripts/parts/part.ts";
+import { type ServeProcess, startServe } from "../serve-process.ts";
+import { readCollectorFile, sortComparable, toComparable } from "./collector-file.ts";
+import { runProgram, startCollector } from "./part-process.ts";
+import { readCounters, readLogs, readSpans } from "./stored.ts";
+
+const LOAD = { seed: 7, recordCount: 20_000, recordsPerRequest: 500 };
+const TRACE_COUNT = 50;
+const METRIC_COUNT = 500;
+const otelcol = findPart("otelcol");
+const telemetrygen = findPart("telemetrygen");
+const isMissing = otelcol.path === undefined || telemetrygen.path === undefined;
+
+describe.skipIf(isMissing)(`the Collector (${otelcol.hint}, ${telemetrygen.hint})`, () => {
+  const directory = mkdtempSync(join(tmpdir(), "dora-collected-"));
+  afterAll(() => rmSync(directory, { recursive: true, force: true }));
+
+  for (const protocol of ["grpc", "http"] as const) {
+    test(`what it sends over ${protocol} equals its own file, record by record (CONF-003)`, async () => {
+      await using service = await startServe({ dataDirectory: join(directory, protocol) });
+      const collector = await startCollector(otelcol.path ?? "", exporterTo(service, protocol));
+      const sender = new HttpSender(`http://${collector.otlpHttp}`, 2);
+      await sendAll(bodies(LOAD), sender, 2);
+      sender.close();
+      await generate("traces", TRACE_COUNT, collector.otlpGrpc);
+      await generate("metrics", METRIC_COUNT, collector.otlpGrpc);
+      const log = await collector.close();
+      expect(log).not.toContain("Exporting failed");
+      const expected = readCollectorFile(readFileSync(collector.outputFile, "utf8"));
+
+      const stored = (await readLogs(service, "")).filter((entry) => !isOwn(entry.resource));
+      expect(expected.logs).toHaveLength(LOAD.recordCount);
+      expect(sortComparable(stored.map(toComparable))).toEqual(sortComparable(expected.logs));
+
+      const traceIds = new Set(expected.spans.map((span) => span.traceId));
+      expect(traceIds.size).toBe(TRACE_COUNT);
+      for (const traceId of traceIds) {
+        const spans = await readSpans(service, traceId);
+        const ours = spans.map((span) => `${span.span_id} in ${span.parent_span_id}: ${span.name}`);
+        const theirs = expected.spans
+          .filter((span) => span.traceId === traceId)
+          .map((span) => `${span.spanId} in ${span.parentSpanId}: ${span.name}`);
+        expect(ours.sort()).toEqual(theirs.sort());
+      }
+      const counters = await readCounters(service);
+      expect(expected.metricPointCount).toBe(METRIC_COUNT);
+      expect(counters.metrics.stored).toBe(METRIC_COUNT);
+    });
+  }
+});
+
+function exporterTo(service: ServeProcess, protocol: "grpc" | "http") {
+  return protocol === "grpc"
+    ? { name: "otlp_grpc", config: { endpoint: service.otlpGrpc, tls: { insecure: true } } }
+    : { name: "otlp_http", config: { endpoint: service.otlpHttp } };
+}
+
+async function* bodies(options: LoadOptions): AsyncGenerator<Uint8Array, void> {
+  for (const request of generateLoad(options)) yield request.body;
+}
+
+function generate(signal: "traces" | "metrics", count: number, endpoint: string): Promise<string> {
+  return runProgram(telemetrygen.path ?? "", [
+    signal,
+    "--otlp-insecure",
+    `--otlp-endpoint=${endpoint}`,
+    "--rate=0",
+    `--${signal}=${count}`,
+  ]);
+}
+
+/** The service logs into its own store. */
+function isOwn(resource: Readonly<Record<string, unknown>>): boolean {
+  return String(resource["service.name"]).startsWith("dora");
+}
