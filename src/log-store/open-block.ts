@@ -120,6 +120,11 @@ export class OpenBlock {
     return total;
   }
 
+  /** The number of a row. */
+  seqAt(row: number): number {
+    return new Float64Array(this.buffer, regionOf(this.signal, "seq").values, ROWS)[row];
+  }
+
   dictionaryArrays(name: string): { readonly data: Uint8Array; readonly offsets: Uint32Array } {
     const region = regionOf(this.signal, name);
     return {

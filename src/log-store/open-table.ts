@@ -203,6 +203,12 @@ export abstract class OpenTable<Row> implements RecordSink<Row> {
     return this.#blocks.reduce((sum, block) => sum + block.dataBytes() + block.rows * ROW_BYTES, 0);
   }
 
+  /** The number of the oldest row that is not sealed; undefined where there is none. */
+  get oldestSeq(): number | undefined {
+    const block = this.#blocks.find(({ sealed, rows }) => sealed < rows);
+    return block?.seqAt(block.sealed);
+  }
+
   /** How long the oldest row that is not sealed has waited, in milliseconds; 0 if there is none. */
   get oldestAgeMs(): number {
     const block = this.#blocks.find(({ sealed, committed }) => sealed < committed);

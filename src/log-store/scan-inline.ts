@@ -1,0 +1,55 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
+import type {
+  AggregateRequest,
+  AggregateResult,
+  SearchBatch,
+  SearchEnd,
+  SearchRequest,
+} from "./log-store.ts";
+import { aggregateSnapshot } from "./scan-aggregate.ts";
+import type { ScanRunner } from "./scan-runner.ts";
+import { searchSnapshot } from "./scan-search.ts";
+import { SegmentFiles } from "./segment-files.ts";
+import type { Snapshot } from "./snapshot.ts";
+
+/** Runs queries in this thread, which gets a turn between blocks. */
+export class InlineScanRunner implements ScanRunner {
+  readonly #files = new SegmentFiles();
+
+  async *search(
+    snapshot: Snapshot,
+    request: SearchRequest,
+    signal: AbortSignal,
+  ): AsyncGenerator<SearchBatch, SearchEnd> {
+    const scan = searchSnapshot(snapshot, request, this.#context());
+    for (;;) {
+      signal.throwIfAborted();
+      const step = scan.next();
+      if (step.done === true) return step.value;
+      if (step.value === undefined) await nextTurn();
+      else yield step.value;
+    }
+  }
+
+  async aggregate(
+    snapshot: Snapshot,
+    request: AggregateRequest,
+    signal: AbortSignal,
+  ): Promise<AggregateResult> {
+    const scan = aggregateSnapshot(snapshot, request, this.#context());
+    for (;;) {
+      signal.throwIfAborted();
+      const step = scan.next();
+      if (step.done === true) return step.value;
+      await nextTurn();
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#files.close();
+  }
+
+  #context(): { readonly files: SegmentFiles; readonly nowMs: () => number } {
+    return { files: this.#files, nowMs: () => performance.now() };
+  }
+}

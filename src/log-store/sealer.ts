@@ -1,0 +1,107 @@
+import type { Worker } from "node:worker_threads";
+import type { Signal } from "../core/record.ts";
+import type { ManifestState } from "./manifest.ts";
+import type { OpenBlockSlice } from "./open-block.ts";
+import type { SegmentEntry } from "./segment-format.ts";
+import { entryOf } from "./segment-format.ts";
+import { encodeSegments } from "./segment-writer.ts";
+import { startWorker } from "./worker-thread.ts";
+
+/** Rows to seal, and what their segments' footers say of the seal. */
+export interface SealTask {
+  readonly signal: Signal;
+  readonly slices: readonly OpenBlockSlice[];
+  readonly firstSeq: number;
+  readonly position: number;
+  readonly state: ManifestState;
+}
+
+/** A segment as it goes to disk, and its line in the manifest. */
+export interface SealedSegment {
+  readonly entry: SegmentEntry;
+  readonly bytes: Uint8Array<ArrayBuffer>;
+}
+
+export type SealReply =
+  | { readonly status: "sealed"; readonly segments: readonly SealedSegment[] }
+  | { readonly status: "failed"; readonly message: string };
+
+/** Where seals are computed: in a worker, or in this thread for tests that stop at every step. */
+export interface Sealer {
+  seal(task: SealTask): Promise<readonly SealedSegment[]>;
+  close(): Promise<void>;
+}
+
+/** Computes the segments of a seal, one for each day. */
+export function encodeSeal(task: SealTask): readonly SealedSegment[] {
+  const { signal, slices, firstSeq, position, state } = task;
+  const nameOf = (day: number): string => segmentFileName(signal, day, firstSeq);
+  const encoded = encodeSegments(signal, slices, (days) => ({
+    position,
+    siblings: days.map(nameOf),
+    replaces: [],
+    state: { ...state },
+  }));
+  return encoded.map(({ day, footer, bytes }) => ({
+    entry: entryOf(nameOf(day), bytes.length, footer),
+    bytes,
+  }));
+}
+
+/** `logs-2026-11-22-000000000001.seg`: signal, UTC day, lowest number of the seal. */
+function segmentFileName(signal: Signal, day: number, firstSeq: number): string {
+  const date = new Date(day * 86_400_000).toISOString().slice(0, 10);
+  return `${signal}-${date}-${String(firstSeq).padStart(12, "0")}.seg`;
+}
+
+export class InlineSealer implements Sealer {
+  async seal(task: SealTask): Promise<readonly SealedSegment[]> {
+    return encodeSeal(task);
+  }
+
+  async close(): Promise<void> {
+    // Nothing is held.
+  }
+}
+
+/** Seals in a worker of its own. One seal at a time. */
+export class WorkerSealer implements Sealer {
+  #worker: Worker | undefined;
+
+  async seal(task: SealTask): Promise<readonly SealedSegment[]> {
+    this.#worker ??= startWorker("seal-worker");
+    const worker = this.#worker;
+    worker.ref();
+    try {
+      const reply = await ask(worker, task);
+      if (reply.status === "sealed") return reply.segments;
+      throw new Error(`sealing failed: ${reply.message}`);
+    } catch (error) {
+      this.#worker = undefined;
+      await worker.terminate();
+      throw error;
+    } finally {
+      worker.unref();
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#worker?.terminate();
+  }
+}
+
+/** Rejects where the worker ends instead, as by running out of memory. */
+function ask(worker: Worker, task: SealTask): Promise<SealReply> {
+  return new Promise((resolve, reject) => {
+    const settle = (finish: () => void): void => {
+      worker.removeAllListeners();
+      finish();
+    };
+    worker.once("message", (reply: SealReply) => settle(() => resolve(reply)));
+    worker.once("error", (error) =>
+      settle(() => reject(new Error("worker failed", { cause: error }))),
+    );
+    worker.once("exit", (code) => settle(() => reject(new Error(`worker ended with ${code}`))));
+    worker.postMessage(task);
+  });
+}

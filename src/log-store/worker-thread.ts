@@ -1,0 +1,7 @@
+import { Worker } from "node:worker_threads";
+
+/** Starts a worker from a module beside this one, in the sources (.ts) and in the build (.js). */
+export function startWorker(name: string): Worker {
+  const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
+  return new Worker(new URL(`./${name}.${extension}`, import.meta.url), { name });
+}
