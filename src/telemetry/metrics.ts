@@ -28,8 +28,16 @@ export interface MetricsSources {
   }[];
   inFlightBytes(): number;
   selfLogDrops(): SelfLogDrops;
-  /** Bytes on disk by part of the store, such as `journal` and `segments`. */
-  storeBytes?(): Readonly<Record<string, number>>;
+  store(): StoreSizes;
+}
+
+/** What the store holds. */
+export interface StoreSizes {
+  readonly segments: number;
+  readonly segmentBytes: number;
+  readonly journalBytes: number;
+  readonly unsealedRows: number;
+  readonly unsealedBytes: number;
 }
 
 /** A rendered exposition. */
@@ -122,6 +130,7 @@ function define(registry: Registry, sources: MetricsSources): void {
   const definitions = [
     ...recordDefinitions(sources),
     ...serviceDefinitions(sources),
+    ...storeDefinitions(sources),
     ...processDefinitions(sources),
   ];
   for (const { name, help, labels = [], read } of definitions) {
@@ -190,21 +199,44 @@ function serviceDefinitions(sources: MetricsSources): readonly Definition[] {
         }),
     },
     {
-      name: "dora_store_bytes",
-      help: "Bytes on disk, by part of the log store.",
-      labels: ["part"],
-      read: () =>
-        Object.entries(sources.storeBytes?.() ?? {}).map(([part, value]) => {
-          return { labels: { part }, value };
-        }),
-    },
-    {
       name: "dora_build_info",
       help: "1, with the version as a label.",
       labels: ["version", "node_version"],
       read: () => [
         { labels: { version: sources.version, node_version: process.versions.node }, value: 1 },
       ],
+    },
+  ];
+}
+
+function storeDefinitions(sources: MetricsSources): readonly Definition[] {
+  return [
+    {
+      name: "dora_store_segments",
+      help: "Segments of the log store.",
+      read: () => single(sources.store().segments),
+    },
+    {
+      name: "dora_store_bytes",
+      help: "Bytes on disk, by part of the log store.",
+      labels: ["part"],
+      read: () => {
+        const { segmentBytes, journalBytes } = sources.store();
+        return [
+          { labels: { part: "segments" }, value: segmentBytes },
+          { labels: { part: "journal" }, value: journalBytes },
+        ];
+      },
+    },
+    {
+      name: "dora_store_unsealed_records",
+      help: "Records in memory and in the journal that are in no segment yet.",
+      read: () => single(sources.store().unsealedRows),
+    },
+    {
+      name: "dora_store_unsealed_bytes",
+      help: "Memory of these records.",
+      read: () => single(sources.store().unsealedBytes),
     },
   ];
 }

@@ -37,7 +37,13 @@ function start() {
     ],
     inFlightBytes: () => 4096,
     selfLogDrops: () => ({ loop: 1, rate: 0, full: 0, store: 0 }),
-    storeBytes: () => ({ journal: 10, segments: 20 }),
+    store: () => ({
+      segments: 3,
+      segmentBytes: 20,
+      journalBytes: 10,
+      unsealedRows: 4,
+      unsealedBytes: 5,
+    }),
   });
   return { metrics, counts };
 }
@@ -94,6 +100,13 @@ test("requests are counted by transport and outcome, refusals also by reason alo
   expect(body).toContain('dora_requests_total{transport="http",outcome="stored"} 3\n');
   expect(body).toContain('dora_requests_refused_total{reason="memory"} 3\n');
   expect(body).not.toContain('dora_requests_refused_total{reason="stored"}');
+});
+
+test("the sizes of the store are given by part", async () => {
+  const { body } = await start().metrics.renderMetrics(undefined);
+  expect(body).toContain("dora_store_segments 3\n");
+  expect(body).toContain('dora_store_bytes{part="journal"} 10\n');
+  expect(body).toContain('dora_store_bytes{part="segments"} 20\n');
 });
 
 test("names have the prefix, base units, and _total on counters alone (PRM-002)", async () => {

@@ -1,0 +1,52 @@
+import { Command, CommanderError } from "commander";
+import { registerConfigCommands } from "./command-config.ts";
+import { registerLogsCommands } from "./command-logs.ts";
+import { registerServeCommand } from "./command-serve.ts";
+import { registerTraceCommands } from "./command-trace.ts";
+import { EXIT_DONE, EXIT_WRONG_USAGE, exitCodeOf, formatFailure } from "./failure.ts";
+import { cleanText } from "./terminal-text.ts";
+import { readVersion } from "./version.ts";
+
+/**
+ * The command `dora`. What is imported here only names the commands and their flags; each action
+ * loads what it needs, so that no command waits for another's libraries.
+ */
+function createProgram(): Command {
+  const program = new Command("dora")
+    .description("Observability-first log service and dataflow system.")
+    .version(readVersion(), "-V, --version", "print the version")
+    .showSuggestionAfterError()
+    .exitOverride()
+    .configureOutput({
+      outputError: (text, write) => write(cleanText(text.replace(/^error: /, ""))),
+    });
+  registerServeCommand(program);
+  registerLogsCommands(program);
+  registerTraceCommands(program);
+  registerConfigCommands(program);
+  return program;
+}
+
+/** Runs one command line. What failed is on standard error, and in the code this resolves to. */
+async function run(argv: readonly string[]): Promise<number> {
+  const program = createProgram();
+  try {
+    await program.parseAsync([...argv]);
+    return EXIT_DONE;
+  } catch (error) {
+    if (error instanceof CommanderError) return endOfParsing(error);
+    process.stderr.write(formatFailure(error));
+    return exitCodeOf(error);
+  }
+}
+
+/** Commander has printed what there is to say: the help that was asked for, or what is wrong. */
+function endOfParsing(error: CommanderError): number {
+  if (error.exitCode === 0) return EXIT_DONE;
+  if (error.code !== "commander.help") process.stderr.write("hint: run `dora --help`\n");
+  return EXIT_WRONG_USAGE;
+}
+
+// A command may have set a code of its own, such as for an answer that is partial.
+const code = await run(process.argv);
+if (code !== EXIT_DONE) process.exitCode = code;
