@@ -58,6 +58,7 @@ const RESPONSE_HEADERS = {
  * Source: gRPC over HTTP2 (grpc/doc/PROTOCOL-HTTP2.md); OTLP specification, "OTLP/gRPC".
  */
 export class OtlpGrpcReceiver {
+  readonly transport = "grpc";
   readonly stats: ReceiverStats;
   readonly #options: OtlpReceiverOptions;
   readonly #limits: ReceiverLimits;
@@ -135,7 +136,7 @@ export class OtlpGrpcReceiver {
     server.maxConnections = this.#limits.connectionsMax;
     server.on("session", (session: ServerHttp2Session) => this.#watch(session));
     server.on("secureConnection", (socket: Socket) => socket.on("error", () => {}));
-    server.on("sessionError", () => this.stats.add("grpc", "invalid"));
+    server.on("sessionError", () => this.stats.add(this.transport, "invalid"));
     server.on("stream", (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => {
       void this.#answer(stream, headers);
     });
@@ -164,14 +165,14 @@ export class OtlpGrpcReceiver {
     stream.on("error", () => {});
     const httpStatus = httpRefusal(headers);
     if (httpStatus !== undefined) {
-      this.stats.add("grpc", httpStatus === 405 ? "method" : "content_type");
+      this.stats.add(this.transport, httpStatus === 405 ? "method" : "content_type");
       stream.respond({ ":status": httpStatus }, { endStream: true });
       this.#discard(stream);
       return;
     }
     const signal = SIGNAL_BY_PATH.get(headers[":path"] ?? "") ?? "none";
     const outcome = await this.#store(signal, stream, headers);
-    this.stats.add("grpc", outcome.status === "stored" ? "stored" : outcome.refusal.reason);
+    this.stats.add(this.transport, outcome.status === "stored" ? "stored" : outcome.refusal.reason);
     if (stream.destroyed || stream.closed) return;
     if (outcome.status === "stored" && signal !== "none") {
       stream.respond(RESPONSE_HEADERS, { waitForTrailers: true });

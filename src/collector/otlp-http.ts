@@ -66,6 +66,7 @@ const KEPT_CONNECTION_BYTES_MAX = 64 * 1024;
  *         is its answer, a google.rpc.Status in the request's encoding (OTLP-011).
  */
 export class OtlpHttpReceiver {
+  readonly transport = "http";
   readonly stats: ReceiverStats;
   readonly #options: OtlpReceiverOptions;
   readonly #limits: ReceiverLimits;
@@ -183,7 +184,7 @@ export class OtlpHttpReceiver {
     if (format === undefined) return this.#refuse(request, reply, refuseContentType());
     const outcome = await this.#store(signal, format, request, reply);
     if (outcome.status === "refused") return this.#refuse(request, reply, outcome.refusal);
-    this.stats.add("http", "stored");
+    this.stats.add(this.transport, "stored");
     return reply
       .header("content-type", format.contentType)
       .send(encodeExportResponse(signal, outcome, format.encoding));
@@ -225,7 +226,7 @@ export class OtlpHttpReceiver {
     reply: FastifyReply,
     refusal: Refusal,
   ): Promise<FastifyReply> {
-    this.stats.add("http", refusal.reason);
+    this.stats.add(this.transport, refusal.reason);
     const { encoding, contentType } = formatOf(request) ?? JSON_FORMAT;
     const body = encodeRefusal(refusal, encoding);
     const headers = { "content-type": contentType, ...headersOf(refusal) };
@@ -248,7 +249,7 @@ export class OtlpHttpReceiver {
     const refusal = isSlow
       ? refuse("slow", "the request came too slowly")
       : refuse("invalid", "this is no HTTP request");
-    this.stats.add("http", refusal.reason);
+    this.stats.add(this.transport, refusal.reason);
     if (!socket.writable) {
       socket.destroy();
       return;

@@ -14,8 +14,14 @@ export class RecordingIngest implements Ingest {
   result: AppendResult | Error = STORED;
   /** While set, an append waits for it. */
   gate: Promise<void> | undefined;
+  /** So many appends are refused first, as unavailable. */
+  refusalsLeft = 0;
 
   async append(request: AppendRequest): Promise<AppendResult> {
+    if (this.refusalsLeft > 0) {
+      this.refusalsLeft -= 1;
+      return { status: "unavailable", message: "not yet", retryAfterMs: 10 };
+    }
     this.requests.push({ ...request, body: Uint8Array.from(request.body) });
     if (this.gate !== undefined) await this.gate;
     if (this.result instanceof Error) throw this.result;
