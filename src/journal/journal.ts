@@ -7,17 +7,13 @@ import type { Signal } from "../core/record.ts";
 import type { SignalCounts } from "./file-header.ts";
 import { FILE_HEADER_BYTES, encodeFileHeader } from "./file-header.ts";
 import { journalFileName } from "./file-name.ts";
+import type { JournalFile } from "./commit-batch.ts";
+import { addToFile, batchBytes, encodeBatch, takeBatch } from "./commit-batch.ts";
 import type { Frame } from "./frame.ts";
 import { frameSeqCount } from "./frame.ts";
-import { encodeFrameHeader, frameBytes } from "./frame-codec.ts";
 import { RetryKeyList } from "./keys-file.ts";
 import { KeysFolder } from "./keys-folder.ts";
-import {
-  COMMIT_BYTES_MAX,
-  FRAME_PAYLOAD_BYTES_MAX,
-  JOURNAL_FILE_BYTES_MAX,
-  RELEASE_BYTES_MIN,
-} from "./limits.ts";
+import { FRAME_PAYLOAD_BYTES_MAX, JOURNAL_FILE_BYTES_MAX, RELEASE_BYTES_MIN } from "./limits.ts";
 import type { JournalReport, ReplayedFolder } from "./replay.ts";
 import { mendFolder, replayFolder } from "./replay.ts";
 import type { Storage, StorageFile } from "./storage.ts";
@@ -77,16 +73,6 @@ export interface JournalOptions {
    */
   readonly onFailed?: (error: Error, count: number) => void;
   readonly fileBytesMax?: number;
-}
-
-/** A file whose frames count. Only the last one of the list grows. */
-interface JournalFile {
-  readonly fileNumber: number;
-  /** Up to the last frame that is known to be on disk. */
-  bytes: number;
-  /** Every number in it is below; 0 where it holds no frame. */
-  endSeq: number;
-  keys: RetryKeyList;
 }
 
 type Tail =
@@ -283,11 +269,11 @@ export class Journal {
   }
 
   async #write(batch: readonly Frame[], isFileWanted: boolean): Promise<void> {
-    const batchBytes = batch.reduce((sum, frame) => sum + frameBytes(frame), 0);
     const tail = this.#tail;
     const hasRoom =
       tail.state === "open" &&
-      (tail.file.bytes === FILE_HEADER_BYTES || tail.file.bytes + batchBytes <= this.#fileBytesMax);
+      (tail.file.bytes === FILE_HEADER_BYTES ||
+        tail.file.bytes + batchBytes(batch) <= this.#fileBytesMax);
     if (tail.state !== "open" || !hasRoom || isFileWanted) {
       await this.#writeNewFile(batch).finally(() => this.#fileAttemptCount++);
       return;
@@ -397,35 +383,6 @@ export class Journal {
     const isDone = Map.groupBy(this.#waiters, (waiter) => waiter.isDone());
     this.#waiters = isDone.get(false) ?? [];
     for (const waiter of isDone.get(true) ?? []) waiter.resolve();
-  }
-}
-
-/** The first pending frames that go into one write, one at the least where there is one. */
-function takeBatch(pending: readonly Frame[]): readonly Frame[] {
-  let bytes = 0;
-  let count = 0;
-  for (const frame of pending) {
-    bytes += frameBytes(frame);
-    if (count > 0 && bytes > COMMIT_BYTES_MAX) break;
-    count++;
-  }
-  return pending.slice(0, count);
-}
-
-function encodeBatch(batch: readonly Frame[], salt: number): readonly Uint8Array[] {
-  return batch.flatMap((frame) => [encodeFrameHeader(frame, salt), frame.payload]);
-}
-
-/** Counts what is on disk now. */
-function addToFile(
-  file: JournalFile,
-  batch: readonly Frame[],
-  buffers: readonly Uint8Array[],
-): void {
-  for (const buffer of buffers) file.bytes += buffer.length;
-  for (const frame of batch) {
-    file.endSeq = frame.firstSeq + frameSeqCount(frame);
-    file.keys.addFrame(frame);
   }
 }
 

@@ -10,8 +10,8 @@ import { frameSeqCount } from "../../src/journal/frame.ts";
 import { encodeFrameHeader } from "../../src/journal/frame-codec.ts";
 import { FRAME_RECORDS_MAX } from "../../src/journal/limits.ts";
 import { NodeStorage } from "../../src/journal/node-storage.ts";
-import type { FilePosition, HeaderState } from "../../src/journal/replay.ts";
-import { FILE_DECISIONS, REST_DECISIONS } from "../../src/journal/replay.ts";
+import type { FilePosition, HeaderState } from "../../src/journal/recovery-rules.ts";
+import { FILE_DECISIONS, REST_DECISIONS } from "../../src/journal/recovery-rules.ts";
 import type { Replay } from "./journal-user.ts";
 import { copyFrame, JournalUser, makeFrame } from "./journal-user.ts";
 
