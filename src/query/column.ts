@@ -1,6 +1,6 @@
 import type { Json } from "../core/any-value.ts";
 import type { FieldRef } from "../core/filter.ts";
-import { fieldName, printField, printName, readField } from "./fields.ts";
+import { fieldName, printField, printName, quote, readField } from "./fields.ts";
 import type { Scanner } from "./lexer.ts";
 import type { Row } from "./row.ts";
 import { asRow, ownValue } from "./row.ts";
@@ -43,7 +43,9 @@ export function columnName(column: Column): string {
 }
 
 export function printColumn(column: Column): string {
-  return column.from === "field" ? printField(column.field) : printName(column.name);
+  if (column.from !== "field") return printName(column.name);
+  // A bare name is an entry's key first, so the attribute alone is in quotes.
+  return column.field.target === "any" ? quote(column.field.key, '"') : printField(column.field);
 }
 
 /** The column's value in a row or an entry; null where it has none. */

@@ -124,7 +124,7 @@ export function printField(ref: FieldRef): string {
     case "attribute":
     case "resource": {
       const name = fieldName(ref);
-      if (PLAIN_NAME.test(name)) return name;
+      if (isPlainName(name)) return name;
       const prefix = ref.target === "attribute" ? ATTRIBUTE_PREFIX : RESOURCE_PREFIX;
       return prefix + quote(ref.key, '"');
     }
@@ -144,12 +144,17 @@ export function printField(ref: FieldRef): string {
 
 /** Whether a bare name means the attribute of that name and nothing else. */
 function isPlainAttribute(key: string): boolean {
-  return PLAIN_NAME.test(key) && resolveName(key).target === "any" && !UNSEARCHED.has(key);
+  return isPlainName(key) && resolveName(key).target === "any" && !UNSEARCHED.has(key);
+}
+
+/** Whether a name is read as itself without quotes. */
+function isPlainName(name: string): boolean {
+  return PLAIN_NAME.test(name) && name !== ATTRIBUTE_PREFIX && name !== RESOURCE_PREFIX;
 }
 
 /** A column's name, in quotes where it would not be read as a name. */
 export function printName(name: string): string {
-  return PLAIN_NAME.test(name) ? name : quote(name, '"');
+  return isPlainName(name) ? name : quote(name, '"');
 }
 
 /** A text in quotes, escaped so that the scanner reads it back. */

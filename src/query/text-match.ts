@@ -39,10 +39,10 @@ export function readTextMatch(scanner: Scanner, value: WrittenValue): TextMatch 
   const { pieces } = value;
   const texts = pieces.filter((piece) => piece.kind !== "star");
   const first = texts[0];
-  if (texts.length > 1) throw refuseSeveral(scanner, value, texts[1]);
   if (first.text === "") {
     throw scanner.error("an empty text matches nothing: write * for everything", first.position);
   }
+  if (texts.length > 1) throw refuseSeveral(scanner, value, texts[1]);
   return {
     kind: "literal",
     text: first.text,
