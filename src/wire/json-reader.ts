@@ -95,12 +95,16 @@ export class JsonReader {
 
   /** Reads an object's next key and colon into the text range, or passes over its end. */
   nextKey(isFirst: boolean): boolean {
-    if (this.accept(BYTE.closeBrace)) return this.#leave();
+    let next = this.peek();
+    if (next === BYTE.closeBrace) {
+      this.position += 1;
+      return this.#leave();
+    }
     if (!isFirst) {
       this.expect(BYTE.comma);
-      this.peek();
+      next = this.peek();
     }
-    if (this.bytes[this.position] !== BYTE.quote) this.failToken("a key should stand here");
+    if (next !== BYTE.quote) this.failToken("a key should stand here");
     this.scanString();
     this.expect(BYTE.colon);
     return true;
@@ -121,24 +125,23 @@ export class JsonReader {
   /** Reads the string whose opening quote is at `position`. */
   scanString(): void {
     const bytes = this.bytes;
+    const length = bytes.length;
     let position = this.position + 1;
     this.textStart = position;
     this.hasEscapes = false;
-    for (; position < bytes.length; position++) {
-      const byte = bytes[position];
+    for (;;) {
+      while (position < length && STRING_STOPS[bytes[position]] === 0) position += 1;
+      const byte = position < length ? bytes[position] : END;
       if (byte === BYTE.quote) {
         this.textEnd = position;
         this.position = position + 1;
         return;
       }
-      if (byte === BYTE.backslash) {
-        this.hasEscapes = true;
-        position = this.#checkEscape(position);
-      } else if (byte < 0x20) {
-        this.fail("a control character in a string must be escaped", position);
-      }
+      if (byte === END) this.fail("a string has no end", this.position);
+      if (byte < 0x20) this.fail("a control character in a string must be escaped", position);
+      this.hasEscapes = true;
+      position = this.#checkEscape(position) + 1;
     }
-    this.fail("a string has no end", this.position);
   }
 
   /** Returns the offset of the escape's last byte. */
@@ -314,6 +317,11 @@ const SINGLE_ESCAPES: Uint8Array = (() => {
   return table;
 })();
 
+/** 1 at the bytes that end the plain run of a string. */
+const STRING_STOPS: Uint8Array = new Uint8Array(256).fill(1, 0, 0x20);
+STRING_STOPS[BYTE.quote] = 1;
+STRING_STOPS[BYTE.backslash] = 1;
+
 function isWhitespace(byte: number): boolean {
   return byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
 }
@@ -327,11 +335,19 @@ function endsToken(byte: number, isQuoted: boolean): boolean {
   return byte <= 0x20 || byte === BYTE.comma || byte === BYTE.closeBrace || byte === 0x5d;
 }
 
+const HEX_DIGITS: Int8Array = (() => {
+  const table = new Int8Array(256).fill(-1);
+  for (let value = 0; value < 16; value++) {
+    const digit = value.toString(16);
+    table[digit.charCodeAt(0)] = value;
+    table[digit.toUpperCase().charCodeAt(0)] = value;
+  }
+  return table;
+})();
+
 /** The value of a hex digit of either case, or -1. */
 export function hexDigit(byte: number): number {
-  if (isDigit(byte)) return byte - BYTE.zero;
-  const letter = (byte | 0x20) - 0x61;
-  return letter >= 0 && letter < 6 ? letter + 10 : -1;
+  return HEX_DIGITS[byte];
 }
 
 /** The UTF-16 unit that four hex digits, already checked, stand for. */

@@ -49,6 +49,10 @@ export class ProtobufWriter {
   /** An unsigned 32-bit varint. */
   varint32(value: number): void {
     this.reserve(5);
+    if (value < 0x80) {
+      this.bytes[this.position++] = value;
+      return;
+    }
     let rest = value;
     while (rest > 0x7f) {
       this.bytes[this.position++] = (rest & 0x7f) | 0x80;
@@ -92,8 +96,17 @@ export class ProtobufWriter {
   /** 64 bits from two unsigned halves, little-endian. */
   fixed64(low: number, high: number): void {
     this.reserve(8);
-    this.fixed32(low);
-    this.fixed32(high);
+    const bytes = this.bytes;
+    const position = this.position;
+    bytes[position] = low;
+    bytes[position + 1] = low >>> 8;
+    bytes[position + 2] = low >>> 16;
+    bytes[position + 3] = low >>> 24;
+    bytes[position + 4] = high;
+    bytes[position + 5] = high >>> 8;
+    bytes[position + 6] = high >>> 16;
+    bytes[position + 7] = high >>> 24;
+    this.position = position + 8;
   }
 
   double(value: number): void {
