@@ -71,8 +71,8 @@ const Line = z.object({
 
 export function readCollectorFile(text: string): CollectorFile {
   const lines = text
-    .trimEnd()
     .split("\n")
+    .filter((line) => line !== "")
     .map((line) => Line.parse(JSON.parse(line)));
   return {
     logs: lines.flatMap(({ resourceLogs }) =>

@@ -1,14 +1,19 @@
 /** The real Collector sends to us and to its own file exporter at once; both must hold the same. */
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, describe, expect, test } from "vitest";
+import { afterAll, describe, expect, test, vi } from "vitest";
 import { generateLoad, type LoadOptions } from "../../bench/load.ts";
 import { HttpSender, sendAll } from "../../bench/senders.ts";
 import { findPart } from "../../scripts/parts/part.ts";
 import { type ServeProcess, startServe } from "../serve-process.ts";
-import { readCollectorFile, sortComparable, toComparable } from "./collector-file.ts";
-import { runProgram, startCollector } from "./part-process.ts";
+import {
+  type CollectorFile,
+  readCollectorFile,
+  sortComparable,
+  toComparable,
+} from "./collector-file.ts";
+import { type CollectorProcess, runProgram, startCollector } from "./part-process.ts";
 import { readCounters, readLogs, readSpans } from "./stored.ts";
 
 const LOAD = { seed: 7, recordCount: 20_000, recordsPerRequest: 500 };
@@ -31,9 +36,11 @@ describe.skipIf(isMissing)(`the Collector (${otelcol.hint}, ${telemetrygen.hint}
       sender.close();
       await generate("traces", TRACE_COUNT, collector.otlpGrpc);
       await generate("metrics", METRIC_COUNT, collector.otlpGrpc);
+      // Its file lags behind what it acknowledged, and a stop may cost it what is not yet written.
+      await vi.waitUntil(() => isWhole(readFile(collector)), { timeout: 30_000, interval: 100 });
       const log = await collector.close();
       expect(log).not.toContain("Exporting failed");
-      const expected = readCollectorFile(readFileSync(collector.outputFile, "utf8"));
+      const expected = readFile(collector);
 
       const stored = (await readLogs(service, "")).filter((entry) => !isOwn(entry.resource));
       expect(expected.logs).toHaveLength(LOAD.recordCount);
@@ -55,6 +62,19 @@ describe.skipIf(isMissing)(`the Collector (${otelcol.hint}, ${telemetrygen.hint}
     });
   }
 });
+
+function readFile({ outputFile }: CollectorProcess): CollectorFile {
+  const text = existsSync(outputFile) ? readFileSync(outputFile, "utf8") : "";
+  return readCollectorFile(text.slice(0, text.lastIndexOf("\n") + 1));
+}
+
+function isWhole({ logs, spans, metricPointCount }: CollectorFile): boolean {
+  return (
+    logs.length >= LOAD.recordCount &&
+    spans.length >= 2 * TRACE_COUNT &&
+    metricPointCount >= METRIC_COUNT
+  );
+}
 
 function exporterTo(service: ServeProcess, protocol: "grpc" | "http") {
   return protocol === "grpc"
