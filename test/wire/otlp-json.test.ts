@@ -107,6 +107,10 @@ describe("integers", () => {
     expect(recordError(`"droppedAttributesCount":-1`)).toContain("unsigned 32-bit");
   });
 
+  test("a number that starts with 0 is named as the mistake it is", () => {
+    expect(recordError(`"flags":01`)).toBe(`${PATH}.flags: a number must not start with 0`);
+  });
+
   test("a value of another type is refused, and shown", () => {
     expect(recordError(`"body":{"intValue":true}`)).toBe(
       `${PATH}.body.intValue: a 64-bit integer should stand here, not true`,
@@ -298,6 +302,11 @@ describe("keys", () => {
     expect(canonical("metrics", histogram(point))).toBe(
       histogram(`"bucketCounts":["1","0"],"explicitBounds":[0,2.5]`),
     );
+  });
+
+  test("an empty list of numbers writes nothing", () => {
+    const empty = otlpJsonToProtobuf("metrics", Buffer.from(histogram(`"bucketCounts":[]`)));
+    expect(empty).toEqual(otlpJsonToProtobuf("metrics", Buffer.from(histogram(""))));
   });
 
   test("a field given twice is refused, in either spelling", () => {
