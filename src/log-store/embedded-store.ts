@@ -56,7 +56,10 @@ export interface EmbeddedStoreOptions {
   /** Records received longer ago are removed, a segment at a time; undefined keeps all. */
   readonly retentionMs?: number;
   readonly log?: StoreLog;
+  readonly journalFileBytesMax?: number;
   readonly storage?: Storage;
+  /** Takes the folder for this process; throws `STORE_IN_USE`. */
+  readonly lock?: (directory: string) => { release(): void };
   readonly sealer?: Sealer;
   readonly runner?: ScanRunner;
 }
@@ -83,7 +86,7 @@ export class EmbeddedStore implements LogStore, Ingest {
   readonly #options: EmbeddedStoreOptions;
   readonly #clock: Clock;
   readonly #log: StoreLog;
-  readonly #lock: FolderLock;
+  readonly #lock: { release(): void };
   readonly #intake: Intake;
   readonly #shelf: SegmentShelf;
   readonly #sealer: Sealer;
@@ -107,7 +110,7 @@ export class EmbeddedStore implements LogStore, Ingest {
     const { directory, clock, mode = "write", log = silentLog } = options;
     const storage = options.storage ?? new NodeStorage();
     await prepareFolder(storage, directory, mode);
-    const lock = new FolderLock(directory);
+    const lock = options.lock?.(directory) ?? new FolderLock(directory);
     try {
       const nowUnixMs = Number(clock.nowUnixNs() / 1_000_000n);
       const { shelf, lost } = await SegmentShelf.open({ storage, directory, mode, nowUnixMs, log });
@@ -118,6 +121,9 @@ export class EmbeddedStore implements LogStore, Ingest {
         mode,
         clock,
         state: shelf.state,
+        ...(options.journalFileBytesMax === undefined
+          ? {}
+          : { fileBytesMax: options.journalFileBytesMax }),
         onCommitted: (signal, rows) => offerRows(followers, signal, rows),
       });
       for (const sentence of report.damage) log.warn(sentence);
@@ -134,7 +140,7 @@ export class EmbeddedStore implements LogStore, Ingest {
   private constructor(
     options: EmbeddedStoreOptions,
     parts: {
-      readonly lock: FolderLock;
+      readonly lock: { release(): void };
       readonly intake: Intake;
       readonly shelf: SegmentShelf;
       readonly followers: Set<Follower>;

@@ -87,6 +87,8 @@ export interface IntakeOptions {
   readonly mode: "write" | "read";
   readonly clock: Clock;
   readonly state: ManifestState;
+  /** Of one journal file. */
+  readonly fileBytesMax?: number;
   /** Rows that readers may see from now on. Called once for each signal of a shared sync. */
   readonly onCommitted: (signal: Signal, rows: readonly BlockRows[]) => void;
 }
@@ -126,6 +128,7 @@ export class Intake {
       directory: options.directory,
       clock: options.clock,
       mode: options.mode,
+      ...(options.fileBytesMax === undefined ? {} : { fileBytesMax: options.fileBytesMax }),
       onFrame: (frame) => intake.#replay(frame, options.state),
       onRetryKey: (key, receivedUnixMs, receivedCount, rejectedCount) => {
         const entry = { receivedUnixMs, receivedCount, rejectedCount };

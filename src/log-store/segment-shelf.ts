@@ -3,7 +3,7 @@ import { AppError } from "../core/errors.ts";
 import type { Signal } from "../core/record.ts";
 import type { Storage } from "../journal/storage.ts";
 import type { Manifest, ManifestState } from "./manifest.ts";
-import { MANIFEST_FILE, newManifest, readManifest, writeManifest } from "./manifest.ts";
+import { MANIFEST_FILE, readManifest, writeManifest } from "./manifest.ts";
 import type { FoundSegment } from "./manifest-rebuild.ts";
 import { rebuildManifest } from "./manifest-rebuild.ts";
 import type { SealedSegment } from "./sealer.ts";
@@ -69,8 +69,8 @@ export class SegmentShelf {
         log.error(`set aside a damaged segment: ${error.message}`);
       }
     }
-    const manifest =
-      (await loadManifest(options)) ?? rebuildManifest([...found.values()], options.nowUnixMs);
+    const onDisk = await loadManifest(options);
+    const manifest = onDisk ?? rebuildManifest([...found.values()], options.nowUnixMs);
     const shelf = new SegmentShelf(storage, directory, manifest);
     const kept = manifest.segments.filter(({ file }) => found.has(file));
     const lost = manifest.segments.filter(({ file }) => !found.has(file));
@@ -78,11 +78,12 @@ export class SegmentShelf {
       if (!damaged.includes(file)) log.error(`the segment ${file} is gone`);
     }
     shelf.#manifest = { ...manifest, segments: kept };
-    if (mode === "write")
-      await shelf.#tidy(
-        files.map(({ name }) => name),
-        damaged,
-      );
+    if (mode === "write") {
+      const names = files.map(({ name }) => name);
+      await shelf.#tidy(names, damaged);
+      // A new store has its manifest from the start, so that one that is gone later is missed.
+      if (onDisk === undefined) await shelf.save(manifest);
+    }
     return { shelf, lost };
   }
 
@@ -114,12 +115,10 @@ export class SegmentShelf {
       for (const file of damaged) await this.#storage.rename(join(folder, file), join(aside, file));
       await this.#storage.syncDirectory(aside);
     }
-    for (const file of files) {
-      // Not named by the manifest: a seal that a crash cut short. The journal has its rows.
-      const isLeftOver = !named.has(file) && !damaged.includes(file);
-      if (isLeftOver) await this.#storage.remove(join(folder, file));
-    }
-    await this.#storage.syncDirectory(folder);
+    // Not named by the manifest: a seal that a crash cut short. The journal has its rows. No sync:
+    // what comes back at a crash is removed again at the next start.
+    const leftOver = files.filter((file) => !named.has(file) && !damaged.includes(file));
+    for (const file of leftOver) await this.#storage.remove(join(folder, file));
   }
 
   /**
@@ -163,7 +162,6 @@ export class SegmentShelf {
     if (free.length === 0) return;
     this.#doomed = this.#doomed.filter((doomed) => !isFree(doomed));
     for (const { file } of free) await this.#storage.remove(join(this.segmentsDirectory, file));
-    await this.#storage.syncDirectory(this.segmentsDirectory);
   }
 
   /** Writes the manifest with a new state and the same segments. */
@@ -225,7 +223,7 @@ function readFound(folder: string, file: string, sizeBytes: number): FoundSegmen
   return { entry: entryOf(file, sizeBytes, footer), footer };
 }
 
-/** The manifest on disk; a new one for a new store; undefined where it must be made anew. */
+/** The manifest on disk; undefined for a new store, and where it must be made anew. */
 async function loadManifest(options: ShelfOptions): Promise<Manifest | undefined> {
   const { storage, directory, mode, nowUnixMs, log } = options;
   const path = join(directory, MANIFEST_FILE);
@@ -233,8 +231,7 @@ async function loadManifest(options: ShelfOptions): Promise<Manifest | undefined
   if (!names.includes(MANIFEST_FILE)) {
     const folder = join(directory, SEGMENTS_FOLDER);
     const hasSegments = (await storage.list(folder)).some(({ name }) => SEGMENT_FILE.test(name));
-    if (!hasSegments) return newManifest(nowUnixMs);
-    log.error(`${path} is gone and is made anew from the segments`);
+    if (hasSegments) log.error(`${path} is gone and is made anew from the segments`);
     return undefined;
   }
   const read = readManifest(path, await storage.read(path));
