@@ -6,12 +6,14 @@ export {
   encodeTracesRequest,
   type LogToEncode,
   type MetricToEncode,
+  type NumberPointToEncode,
   type SpanToEncode,
 } from "./otlp-encode.ts";
 export { otlpJsonToProtobuf } from "./otlp-json.ts";
 export { otlpProtobufToJson } from "./otlp-to-json.ts";
 export {
   encodeStatus,
+  type FieldViolation,
   GRPC_CODE,
   type GrpcCode,
   httpStatusOfGrpcCode,

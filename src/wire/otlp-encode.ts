@@ -190,11 +190,7 @@ function encodeRequest<Item>(
 }
 
 /** Writes a map as repeated `KeyValue`. */
-export function writeAttributes(
-  writer: ProtobufWriter,
-  field: number,
-  attributes: AttributeMap,
-): void {
+function writeAttributes(writer: ProtobufWriter, field: number, attributes: AttributeMap): void {
   for (const [key, value] of attributes) {
     const mark = writer.beginField(field);
     writer.textField(1, key);
@@ -210,7 +206,7 @@ function writeValueField(writer: ProtobufWriter, field: number, value: AnyValue)
 }
 
 /** Writes the content of an `AnyValue`: the member of the oneof that `AnyValue`'s type tells. */
-export function writeAnyValue(writer: ProtobufWriter, value: AnyValue): void {
+function writeAnyValue(writer: ProtobufWriter, value: AnyValue): void {
   if (value === null) return;
   if (typeof value === "string") {
     writer.tag(1, WIRE_LENGTH);
