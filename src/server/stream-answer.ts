@@ -44,24 +44,31 @@ export async function streamAnswer(
   const { format, columns, signal, log } = options;
   const output = new CountedOutput(batches);
   await output.start();
-  reply.hijack();
   const response = reply.raw;
-  response.writeHead(200, {
-    "content-type": CONTENT_TYPES[format],
-    trailer: "dora-status, dora-end",
-  });
   try {
     for await (const chunk of exportEntries(format, output.lines(), { columns })) {
+      begin(reply, format);
       await write(response, chunk, signal);
     }
     const end = JSON.stringify(output.end());
+    begin(reply, format);
     if (format === "jsonl") await write(response, `{"end":${end}}\n`, signal);
     response.addTrailers({ "dora-status": output.end().status, "dora-end": toAscii(end) });
     response.end();
   } catch (error) {
+    if (!response.headersSent) throw error;
     if (!signal.aborted) log.error("an answer was cut off", { error });
-    response.destroy();
+    // What was sent still arrives; the end of the body does not.
+    response.socket?.destroySoon();
   }
+}
+
+/** Before the first byte, once there is one. */
+function begin(reply: FastifyReply, format: ExportFormat): void {
+  if (reply.raw.headersSent) return;
+  reply.hijack();
+  const headers = { "content-type": CONTENT_TYPES[format], trailer: "dora-status, dora-end" };
+  reply.raw.writeHead(200, headers);
 }
 
 /** The lines of a query's batches; counts them and keeps the end. */
