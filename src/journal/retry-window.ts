@@ -8,7 +8,7 @@ import { RETRY_KEYS_MAX, RETRY_WINDOW_MS } from "./limits.ts";
  * What tells a repeated request from a new one: the first 16 bytes of the SHA-256 of signal, NUL,
  * principal, NUL and the decompressed body.
  *
- * Pitfalls: two requests that differ in nothing are one within the window (docs/format.md "Retries").
+ * Pitfalls: two requests that differ in nothing are one within the window (docs/format.md "Journal").
  */
 export function retryKey(signal: Signal, principal: string, body: Uint8Array): Uint8Array {
   const hash = createHash("sha256").update(`${signal}\0${principal}\0`).update(body).digest();

@@ -47,8 +47,11 @@ export interface CrashOptions {
    * length with some pages zero.
    */
   readonly content?: "lost" | "torn" | "pages";
-  /** Which creations, renames and removals behind the folder's last sync stay. */
-  readonly entries?: "undone" | "kept" | "random";
+  /**
+   * Which creations, renames and removals behind the folder's last sync stay; "removals" is the
+   * worst order: what went is gone, and what was to take its place is not there.
+   */
+  readonly entries?: "undone" | "kept" | "removals" | "random";
   /** From 0 up to 1, 1 left out. */
   readonly random?: () => number;
   readonly pageBytes?: number;
@@ -142,7 +145,11 @@ export class FaultStorage implements Storage {
     this.#turnOff();
     const left = new Map(this.#durable);
     for (const change of this.#changes) {
-      if (entries === "kept" || (entries === "random" && random() < 0.5)) apply(left, change);
+      const isKept =
+        entries === "kept" ||
+        (entries === "removals" && change.kind === "remove") ||
+        (entries === "random" && random() < 0.5);
+      if (isKept) apply(left, change);
     }
     for (const name of fs.readdirSync(this.root)) {
       fs.rmSync(path.join(this.root, name), { recursive: true });

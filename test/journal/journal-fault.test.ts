@@ -8,6 +8,9 @@ import type { CrashOptions, FaultKind, FaultOptions } from "../fault/fault-stora
 import { FaultStorage } from "../fault/fault-storage.ts";
 import { JournalUser } from "./journal-user.ts";
 
+/** These walk over every call; on a busy machine that takes its time. */
+const SLOW_MS = 120_000;
+
 let base = "";
 let rootCount = 0;
 beforeEach(() => {
@@ -30,13 +33,15 @@ function seeded(seed: number): () => number {
   };
 }
 
-const CRASHES: readonly CrashOptions[] = [
-  { content: "lost", entries: "undone" },
-  { content: "lost", entries: "kept" },
-  ...[1, 2, 3].flatMap((seed): readonly CrashOptions[] => [
-    { content: "lost", entries: "random", random: seeded(seed) },
-    { content: "torn", entries: "kept", random: seeded(seed) },
-    { content: "pages", entries: "kept", random: seeded(seed), pageBytes: 64 },
+/** A function each, so that every use begins its numbers anew. */
+const CRASHES: readonly (() => CrashOptions)[] = [
+  () => ({ content: "lost", entries: "undone" }),
+  () => ({ content: "lost", entries: "kept" }),
+  () => ({ content: "lost", entries: "removals" }),
+  ...[1, 2].flatMap((seed): readonly (() => CrashOptions)[] => [
+    () => ({ content: "lost", entries: "random", random: seeded(seed) }),
+    () => ({ content: "torn", entries: "kept", random: seeded(seed) }),
+    () => ({ content: "pages", entries: "kept", random: seeded(seed), pageBytes: 64 }),
   ]),
 ];
 
@@ -85,61 +90,73 @@ async function countCalls(): Promise<{ readonly calls: number; readonly syncs: n
 }
 
 describe("a crash", () => {
-  test("before any call loses nothing committed, invents nothing, uses no number twice", async () => {
-    const { calls } = await countCalls();
-    expect(calls).toBeGreaterThan(30);
-    for (let nth = 1; nth <= calls + 1; nth++) {
-      for (const options of CRASHES) {
+  test(
+    "before any call loses nothing committed, invents nothing, reuses no number (PIPE-007)",
+    { timeout: SLOW_MS },
+    async () => {
+      const { calls } = await countCalls();
+      expect(calls).toBeGreaterThan(30);
+      for (let nth = 1; nth <= calls + 1; nth++) {
+        for (const options of CRASHES) {
+          const { storage, user } = begin();
+          storage.haltAt(nth);
+          await work(storage, user);
+          const next = storage.crash(options());
+          await user.reopen(next);
+          user.append(2);
+          await user.journal.close();
+          await user.reopen(next.crash(options()));
+          await user.journal.close();
+        }
+      }
+    },
+  );
+
+  test(
+    "of the process before any call loses nothing, and then the power may fail too",
+    { timeout: SLOW_MS },
+    async () => {
+      const { calls } = await countCalls();
+      for (let nth = 1; nth <= calls + 1; nth++) {
         const { storage, user } = begin();
         storage.haltAt(nth);
         await work(storage, user);
-        const next = storage.crash(options);
-        await user.reopen(next);
-        user.append(2);
-        await user.journal.close();
-        await user.reopen(next.crash(options));
+        const second = storage.kill();
+        await user.reopen(second);
+        // What came back counts from here on, although its own sync may never have run.
+        const third = second.crash();
+        await user.reopen(third);
+        user.append(1);
+        await user.flush();
+        const fourth = third.kill();
+        await user.reopen(fourth);
         await user.journal.close();
       }
-    }
-  });
-
-  test("of the process before any call loses nothing, and then the power may fail too", async () => {
-    const { calls } = await countCalls();
-    for (let nth = 1; nth <= calls + 1; nth++) {
-      const { storage, user } = begin();
-      storage.haltAt(nth);
-      await work(storage, user);
-      const second = storage.kill();
-      await user.reopen(second);
-      // What came back counts from here on, although its own sync may never have run.
-      const third = second.crash();
-      await user.reopen(third);
-      user.append(1);
-      await user.flush();
-      const fourth = third.kill();
-      await user.reopen(fourth);
-      await user.journal.close();
-    }
-  });
+    },
+  );
 });
 
 describe("every sync counts", () => {
-  test("a journal without any one of them breaks a promise at some crash", async () => {
-    const { calls, syncs } = await countCalls();
-    for (let sync = 1; sync <= syncs; sync++) {
-      let isNeeded = false;
-      for (let nth = 1; nth <= calls + 1 && !isNeeded; nth++) {
-        for (const options of CRASHES) {
-          const { storage, user } = begin();
-          storage.ignoreSync(sync);
-          storage.haltAt(nth);
-          await work(storage, user);
-          isNeeded ||= await isCaught(storage.crash(options), user);
+  test(
+    "a journal without any one of them breaks a promise at some crash",
+    { timeout: SLOW_MS },
+    async () => {
+      const { calls, syncs } = await countCalls();
+      for (let sync = 1; sync <= syncs; sync++) {
+        let isNeeded = false;
+        for (let nth = 1; nth <= calls + 1 && !isNeeded; nth++) {
+          for (const options of CRASHES) {
+            const { storage, user } = begin();
+            storage.ignoreSync(sync);
+            storage.haltAt(nth);
+            await work(storage, user);
+            isNeeded ||= await isCaught(storage.crash(options()), user);
+          }
         }
+        expect(isNeeded, `sync ${sync} of ${syncs} is needed`).toBe(true);
       }
-      expect(isNeeded, `sync ${sync} of ${syncs} is needed`).toBe(true);
-    }
-  });
+    },
+  );
 
   /** Kills the process where the nth call of a kind was to be, opens again, ignores a sync. */
   async function openAfterKill(kind: FaultKind, ignored: number | undefined): Promise<boolean> {
@@ -441,20 +458,24 @@ describe("any history", () => {
     }
   }
 
-  test("of appends, rotations, releases, faults and crashes keeps every promise", async () => {
-    await fc.assert(
-      fc.asyncProperty(fc.array(step, { maxLength: 40 }), async (steps) => {
-        const { storage: first, user } = begin();
-        let storage = await restart(first, user);
-        for (const next of steps) storage = await take(next, storage, user);
-        storage = await restart(storage.kill(), user);
-        user.append(1);
-        await user.flush();
-        expect(user.journal.isBroken).toBe(false);
-        await restart(storage.crash(), user);
-        await user.journal.close();
-      }),
-      { numRuns: 150 },
-    );
-  });
+  test(
+    "of appends, rotations, releases, faults and crashes keeps every promise",
+    { timeout: SLOW_MS },
+    async () => {
+      await fc.assert(
+        fc.asyncProperty(fc.array(step, { maxLength: 40 }), async (steps) => {
+          const { storage: first, user } = begin();
+          let storage = await restart(first, user);
+          for (const next of steps) storage = await take(next, storage, user);
+          storage = await restart(storage.kill(), user);
+          user.append(1);
+          await user.flush();
+          expect(user.journal.isBroken).toBe(false);
+          await restart(storage.crash(), user);
+          await user.journal.close();
+        }),
+        { numRuns: 150 },
+      );
+    },
+  );
 });
