@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import type { AnyValue } from "../../src/core/any-value.ts";
 import type { FieldRef, FieldTest, Filter, TextMatch } from "../../src/core/filter.ts";
@@ -82,7 +82,7 @@ const resource = fc
     },
     { requiredKeys: [] },
   )
-  .map((object) => ({ ...object }));
+  .map((object): Readonly<Record<string, AnyValue>> => Object.fromEntries(Object.entries(object)));
 const request = fc.record({
   records: fc.array(record, { minLength: 1, maxLength: 12 }),
   resource,
@@ -109,7 +109,7 @@ const match = fc.oneof({ weight: 4, arbitrary: literal }, { weight: 1, arbitrary
 const field: fc.Arbitrary<FieldRef> = fc.oneof(
   fc
     .constantFrom("node", "dataflow", "message", "event", "logger", "level", "trace_id", "span_id")
-    .map((target) => ({ target }) as FieldRef),
+    .map((target) => ({ target })),
   fc.record({
     target: fc.constantFrom("attribute", "resource", "any"),
     key: fc.constantFrom(...KEYS, "service.name"),
@@ -178,7 +178,7 @@ function recordsOf(requests: readonly Request[]): readonly LogRecord[] {
       ...logRecord({
         ...parts,
         attributes: {},
-        resource: own as Readonly<Record<string, AnyValue>>,
+        resource: own,
         logger: scope,
       }),
       attributes: parts.attributes,
@@ -197,7 +197,7 @@ test("random filters give what the naive evaluator gives, in time order, across 
         const directory = temporaryFolder();
         let store: EmbeddedStore = await openStore(directory);
         for (const [{ records, resource: own, scope }, action] of steps) {
-          const body = logsRequest(records, own as Readonly<Record<string, AnyValue>>, scope);
+          const body = logsRequest(records, own, scope);
           // A principal of its own each time, so that equal requests are not taken for retries.
           await store.append({ signal: "logs", body, principal: String(Math.random()) });
           if (action === "seal") await store.seal();

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
+import { z } from "zod";
 import type { AnyValue } from "../../src/core/any-value.ts";
 import { systemClock } from "../../src/core/clock.ts";
 import type { Filter } from "../../src/core/filter.ts";
@@ -80,13 +81,6 @@ export function appendLogs(
   return store.append({ signal: "logs", body: logsRequest(records, resource), principal: "" });
 }
 
-export interface FoundEntry {
-  readonly seq: number;
-  readonly message: string;
-  readonly timestamp: string;
-  readonly [key: string]: unknown;
-}
-
 export interface Search {
   readonly filter?: Filter;
   readonly signal?: Signal;
@@ -122,7 +116,14 @@ export async function searchAll(
 
 export function parseLines(lines: Uint8Array): readonly FoundEntry[] {
   const texts = new TextDecoder().decode(lines).split("\n").slice(0, -1);
-  return texts.map((text) => JSON.parse(text) as FoundEntry);
+  return texts.map(parseEntry);
+}
+
+const entry = z.looseObject({ seq: z.number(), message: z.string(), timestamp: z.string() });
+export type FoundEntry = z.infer<typeof entry>;
+
+function parseEntry(text: string): FoundEntry {
+  return entry.parse(JSON.parse(text));
 }
 
 export async function messages(store: LogStore, search: Search = {}): Promise<readonly string[]> {
