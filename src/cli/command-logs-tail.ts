@@ -99,7 +99,7 @@ async function printRowsLive(
   switch (format) {
     case "text":
       for await (const rows of batches) {
-        await output.writeLines(rows.flatMap((row) => [...renderEntry(toShownEntry(row))]));
+        await output.writeLines(rows.flatMap((row) => renderEntry(toShownEntry(row))));
       }
       return;
     case "csv":

@@ -6,6 +6,8 @@ import type { LogsFlags } from "./logs-flags.ts";
  * commands start without it.
  */
 export function registerLogsCommands(program: Command): void {
+  // `dora logs` takes the same flags as its subcommands: whose they are is told by their place.
+  program.enablePositionalOptions();
   const logs = program
     .command("logs")
     .description("show log records: the newest that match, oldest first")

@@ -8,7 +8,6 @@
  */
 import { readFile, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { defaultDataDirectory } from "../collector/config-environment.ts";
 import { AppError, errorMessage } from "../core/errors.ts";
 import type { LogSource } from "./log-source.ts";
 import { ServiceSource } from "./service-source.ts";
@@ -40,7 +39,7 @@ export async function openLogSource(
   if (url !== undefined) return new ServiceSource({ url, token });
   const usual = new ServiceSource({ url: DEFAULT_URL, token });
   if (await usual.isListening(signal)) return usual;
-  const folder = environment["DORA_DATA_DIR"] || defaultDataDirectory(environment);
+  const folder = environment["DORA_DATA_DIR"] || (await defaultFolder(environment));
   if (!(await isDirectory(folder))) {
     throw new AppError(
       "SERVICE_UNREACHABLE",
@@ -49,6 +48,12 @@ export async function openLogSource(
   }
   options.onFallback(`no service listens at ${DEFAULT_URL}: reading the folder ${folder}`);
   return openFolder(options, folder, token);
+}
+
+/** Loaded on use: the configuration's schema costs more to load than a query to a service. */
+async function defaultFolder(environment: LogSourceOptions["environment"]): Promise<string> {
+  const { defaultDataDirectory } = await import("../collector/config-environment.ts");
+  return defaultDataDirectory(environment);
 }
 
 /** The folder itself where nobody has it open, else the service that does. */

@@ -35,9 +35,10 @@ export function renderTrace(trace: ShownTrace, icons: Icons): readonly Line[] {
     lines.push([{ text: missingParents(trace.missingParentCount), style: "warning" }]);
   }
   lines.push([]);
-  const timeWidth = `+${formatNs(extent.toNs - extent.fromNs)}`.length + 2;
+  const wholeNs = extent.toNs - extent.fromNs;
+  const timeWidth = `+${formatNs(wholeNs)}`.length + 2;
   const add = (item: Item, prefix: string, branch: string, below: string): void => {
-    const since = formatNs(item.time - extent.fromNs);
+    const since = formatNs(item.time - extent.fromNs, wholeNs);
     const head: Line = [
       { text: `+${since}`.padStart(timeWidth), style: "dim" },
       "  ",
@@ -159,10 +160,10 @@ function timeOf(timestamp: string): bigint {
   return parseRfc3339(timestamp) ?? 0n;
 }
 
-/** A duration with one digit behind the point, in the unit that suits its size. */
-function formatNs(ns: bigint): string {
+/** A duration with one digit behind the point, in the unit that suits its size, or another's. */
+function formatNs(ns: bigint, sizeNs: bigint = ns): string {
   const value = Number(ns);
-  if (value < 1_000_000) return `${(value / 1_000).toFixed(1)} us`;
-  if (value < 10_000_000_000) return `${(value / 1_000_000).toFixed(1)} ms`;
+  if (sizeNs < 1_000_000n) return `${(value / 1_000).toFixed(1)} us`;
+  if (sizeNs < 10_000_000_000n) return `${(value / 1_000_000).toFixed(1)} ms`;
   return `${(value / 1_000_000_000).toFixed(1)} s`;
 }

@@ -35,7 +35,9 @@ export function toAppError(answer: unknown): AppError | undefined {
 async function readStart(response: Response): Promise<string> {
   const decoder = new TextDecoder();
   let text = "";
-  for await (const chunk of response.body ?? []) {
+  if (response.body === null) return text;
+  const chunks: AsyncIterable<Uint8Array> = response.body;
+  for await (const chunk of chunks) {
     text += decoder.decode(chunk, { stream: true });
     if (text.length > ERROR_BYTES_MAX) break;
   }

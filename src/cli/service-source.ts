@@ -2,7 +2,6 @@ import { AppError, errorMessage } from "../core/errors.ts";
 import { ALL_TIME, formatUnixNs } from "../core/time.ts";
 import { printQuery } from "../query/parse-query.ts";
 import { splitAnswer } from "./answer-lines.ts";
-import { followService } from "./follow-service.ts";
 import type {
   AnswerEnd,
   FollowEvent,
@@ -76,6 +75,7 @@ export class ServiceSource implements LogSource {
     url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
     url.searchParams.set("query", printQuery(request.query));
     url.searchParams.set("backlog", String(request.backlog));
+    const { followService } = await import("./follow-service.ts");
     yield* followService(url, this.#headers, signal);
   }
 
