@@ -31,6 +31,7 @@ import { otlpProtobufToJson } from "../../src/wire/otlp-to-json.ts";
 import { LOGS_PATH } from "../collector/grpc-client.ts";
 import { receiverOptions } from "../collector/receiver-set-up.ts";
 import type { RecordingIngest } from "../collector/recording-ingest.ts";
+import { openStore, searchAll, temporaryFolder } from "../log-store/store-user.ts";
 
 /** The official exporters of one protocol; they are configured by the environment alone. */
 const PROTOCOLS = {
@@ -52,8 +53,6 @@ const PROTOCOL_NAMES = [
   "http/protobuf",
   "http/json",
 ] as const satisfies readonly Protocol[];
-
-const NO_BYTES = new Uint8Array(0);
 
 const closers: (() => Promise<void>)[] = [];
 afterEach(async () => {
@@ -84,7 +83,7 @@ afterAll(() => rm(directory, { recursive: true }));
 async function start(protocol: Protocol, options: Partial<OtlpReceiverOptions> = {}) {
   const all = receiverOptions(options);
   const Receiver = protocol === "grpc" ? OtlpGrpcReceiver : OtlpHttpReceiver;
-  const receiver = await Receiver.start(all);
+  const receiver = await Receiver.start({ ...all, ...options });
   closers.push(() => receiver.close(0));
   const { host, port } = receiver.address;
   const scheme = options.tls === undefined ? "http" : "https";
@@ -251,27 +250,24 @@ describe("a client of grpc-js", () => {
 });
 
 describe("pino through pino-opentelemetry-transport", () => {
-  test("100,000 records in a burst arrive, none lost and none twice", async () => {
-    const { ingest, endpoint } = await start("http/protobuf");
+  test("100,000 records in a burst are stored, none lost and none twice", async () => {
+    const store = await openStore(temporaryFolder());
+    const { endpoint } = await start("http/protobuf", { ingest: store });
     const program = fileURLToPath(new URL("pino-burst.ts", import.meta.url));
     const child = spawn(process.execPath, [program, endpoint, "100000"], {
       stdio: ["pipe", "inherit", "inherit"],
     });
     closers.push(async () => void child.kill());
     const exited = once(child, "exit");
-    const indexes: string[] = [];
-    let readCount = 0;
-    const readNew = (): number => {
-      for (; readCount < ingest.requests.length; readCount += 1) {
-        const json = otlpProtobufToJson("logs", ingest.requests[readCount]?.body ?? NO_BYTES);
-        const found = json.matchAll(/"key":"index","value":\{"intValue":"(\d+)"\}/g);
-        for (const [, index] of found) indexes.push(index ?? "");
-      }
-      return indexes.length;
-    };
-    await expect.poll(readNew, { timeout: 90_000, interval: 100 }).toBeGreaterThanOrEqual(100_000);
+    const readStored = () => store.counters().logs.stored;
+    await expect
+      .poll(readStored, { timeout: 90_000, interval: 100 })
+      .toBeGreaterThanOrEqual(100_000);
     child.stdin.end();
     expect(await exited).toEqual([0, null]);
-    expect([readNew(), new Set(indexes).size]).toEqual([100_000, 100_000]);
+    const { entries } = await searchAll(store);
+    const indexes = new Set(entries.map((entry) => JSON.stringify(entry["attributes"])));
+    expect([entries.length, indexes.size]).toEqual([100_000, 100_000]);
+    expect(store.counters().logs).toMatchObject({ received: 100_000, stored: 100_000 });
   }, 120_000);
 });
