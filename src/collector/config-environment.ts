@@ -5,7 +5,7 @@ import { parseLogLevel } from "./config-schema.ts";
 import type { LogLevel } from "../telemetry/logger.ts";
 
 /** The service's name where nobody gives another. */
-export const SERVICE_NAME_DEFAULT = "dora-serve";
+const SERVICE_NAME_DEFAULT = "dora-serve";
 
 /** What the standard OpenTelemetry variables say. */
 export interface OtelEnvironment {

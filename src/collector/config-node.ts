@@ -16,13 +16,13 @@ export interface ConfigEntry {
   readonly node: ConfigNode;
 }
 
-export interface ConfigList {
+interface ConfigList {
   readonly kind: "list";
   readonly items: readonly ConfigNode[];
   readonly origin: Origin;
 }
 
-export interface ConfigScalar {
+interface ConfigScalar {
   readonly kind: "scalar";
   readonly value: ConfigScalarValue;
   readonly origin: Origin;
@@ -56,7 +56,7 @@ export function formatFault(fault: ConfigFault): string {
 }
 
 /** `service.pipelines.logs.receivers[0]` */
-export function formatPath(path: ConfigPath): string {
+function formatPath(path: ConfigPath): string {
   let text = "";
   for (const step of path) {
     if (typeof step === "number") text += `[${step}]`;

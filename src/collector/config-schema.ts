@@ -236,13 +236,8 @@ export const service = settings({
   }).prefault({}),
 });
 
-export type OtlpReceiverSettings = z.output<typeof otlpReceiver>;
 export type MemoryLimiterSettings = z.output<typeof memoryLimiter>;
-export type LogStoreSettings = z.output<typeof logStore>;
 export type QueryApiSettings = z.output<typeof queryApi>;
-export type BearerTokenAuthSettings = z.output<typeof bearerTokenAuth>;
-export type ServiceSettings = z.output<typeof service>;
-export type PipelineSettings = z.output<typeof pipeline>;
 
 /** What was found, short enough for a message. */
 function show(given: unknown): string {

@@ -65,7 +65,7 @@ export type TokenSource =
   | { readonly kind: "file"; readonly path: string }
   | { readonly kind: "value"; readonly token: string };
 
-export interface MemoryConfig {
+interface MemoryConfig {
   readonly hardLimitBytes: number;
   readonly spikeBytes: number;
   readonly inFlightBytesMax: number;

@@ -32,7 +32,7 @@ export interface MetricsSources {
 }
 
 /** What the store holds. */
-export interface StoreSizes {
+interface StoreSizes {
   readonly segments: number;
   readonly segmentBytes: number;
   readonly journalBytes: number;

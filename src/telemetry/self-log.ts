@@ -25,7 +25,7 @@ const MESSAGE_WINDOW_MS = 10_000;
 const MESSAGES_MAX = 500;
 
 /** Whose the records are; part of the retry key. */
-export const SELF_PRINCIPAL = "dora-self";
+const SELF_PRINCIPAL = "dora-self";
 
 /** Of OTLP's numbers each level's first. */
 const SEVERITY_NUMBERS: Readonly<Record<LogLevel, number>> = {
