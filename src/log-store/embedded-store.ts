@@ -299,7 +299,7 @@ export class EmbeddedStore implements LogStore, Ingest {
       const isDue = this.#intake.unsealedBytes >= SEAL_BYTES && isLarge;
       if (isDue || table.oldestAgeMs > SEAL_AGE_MS) await this.#seal(signal);
     }
-    await this.#expire();
+    await this.expire();
     await this.#shelf.sweep();
   }
 
@@ -346,7 +346,8 @@ export class EmbeddedStore implements LogStore, Ingest {
     return this.#shelf.segments.filter(({ maxReceivedMs }) => maxReceivedMs < oldestMs);
   }
 
-  async #expire(): Promise<void> {
+  /** Removes the segments past the retention, now. */
+  async expire(): Promise<void> {
     const expired = this.#expired();
     if (expired.length === 0) return;
     for (const { signal, rows } of expired) this.#intake.counters.of(signal).lose("expired", rows);
