@@ -37,6 +37,10 @@ interface IngestResult {
   readonly rowsPerCpuSecond: number;
   readonly peakResidentBytes: number;
   readonly sealSeconds: number;
+  /** Rows that were still unsealed after the store's promise ran out: none, or the rest is moot. */
+  readonly unsealedRows: number;
+  /** Answers that the service is too busy, after which the client sent again. */
+  readonly refusals: { readonly [message: string]: number };
   readonly diskBytes: { readonly [entry: string]: number };
 }
 
@@ -75,15 +79,16 @@ async function measure(protocol: Protocol, connectionCount: number): Promise<Ing
         : new GrpcSender(service.otlpGrpc, connectionCount);
     let sentBytes = 0;
     const startedMs = performance.now();
-    await sendAll(
+    const { refusals } = await sendAll(
       counted(readRequests(files.otlp), (bytes) => (sentBytes += bytes)),
       sender,
       connectionCount,
     );
     const wallSeconds = (performance.now() - startedMs) / 1000;
     sender.close();
+    console.log(`OTLP/${protocol}: sent in ${wallSeconds.toFixed(1)} s, waiting for the seal`);
     const sealStartedMs = performance.now();
-    await waitUntilSealed(service.api);
+    const unsealedRows = await waitUntilSealed(service.api);
     const sealSeconds = (performance.now() - sealStartedMs) / 1000;
     const peak = peakResidentBytes(service.pid);
     const diskBytes = Object.fromEntries(await folderBytes(dataDirectory));
@@ -99,6 +104,8 @@ async function measure(protocol: Protocol, connectionCount: number): Promise<Ing
       rowsPerCpuSecond: load.recordCount / usedCpu,
       peakResidentBytes: peak,
       sealSeconds,
+      unsealedRows,
+      refusals: Object.fromEntries(refusals),
       diskBytes,
     };
   } finally {
@@ -122,14 +129,18 @@ function print(result: IngestResult): void {
   const disk = Object.entries(result.diskBytes)
     .map(([entry, bytes]) => `${entry} ${megabytes(bytes)}`)
     .join(", ");
+  const refused = Object.entries(result.refusals).map(
+    ([message, count]) => `${count} x ${message}`,
+  );
   console.log(
     [
       `OTLP/${result.protocol}: ${result.rows.toLocaleString("en")} rows, ${megabytes(result.sentBytes)}`,
       `  wall          ${result.wallSeconds.toFixed(1)} s, ${Math.round(result.rowsPerSecond).toLocaleString("en")} rows/s`,
       `  CPU           ${result.cpuSeconds.toFixed(1)} s, ${Math.round(result.rowsPerCpuSecond).toLocaleString("en")} rows per CPU second`,
-      `  sealed after  ${result.sealSeconds.toFixed(1)} s`,
+      `  sealed after  ${result.sealSeconds.toFixed(1)} s, ${result.unsealedRows} rows unsealed`,
       `  peak resident ${megabytes(result.peakResidentBytes)}`,
       `  on disk       ${disk}`,
+      ...refused.map((line) => `  refused       ${line}`),
     ].join("\n"),
   );
 }

@@ -1,13 +1,21 @@
 /** Sends OTLP log requests as fast as they are acknowledged, over either protocol. */
 import { Agent, request as httpRequest } from "node:http";
-import { Client, credentials } from "@grpc/grpc-js";
+import { setTimeout as delay } from "node:timers/promises";
+import { Client, credentials, status } from "@grpc/grpc-js";
 
-/** Takes a request and resolves once it is acknowledged. Errors: any answer but success. */
+export type SendOutcome =
+  | { readonly status: "acknowledged" }
+  /** The service is too busy now; the same bytes may be sent again. */
+  | { readonly status: "refused"; readonly message: string };
+
+/** Takes a request and resolves with what became of it. Errors: an answer that is final. */
 export interface Sender {
-  send(body: Uint8Array): Promise<void>;
+  send(body: Uint8Array): Promise<SendOutcome>;
   close(): void;
 }
 
+const RETRYABLE_HTTP = new Set([429, 502, 503, 504]);
+const BACKOFF_MS = 50;
 const GRPC_METHOD = "/opentelemetry.proto.collector.logs.v1.LogsService/Export";
 
 export class HttpSender implements Sender {
@@ -19,18 +27,22 @@ export class HttpSender implements Sender {
     this.#agent = new Agent({ keepAlive: true, maxSockets: connectionCount });
   }
 
-  send(body: Uint8Array): Promise<void> {
+  send(body: Uint8Array): Promise<SendOutcome> {
     const headers = { "content-type": "application/x-protobuf", "content-length": body.length };
     return new Promise((resolve, reject) => {
       const request = httpRequest(
         this.#url,
         { method: "POST", agent: this.#agent, headers },
         (response) => {
-          response.resume();
+          let text = "";
+          response.setEncoding("latin1").on("data", (chunk: string) => (text += chunk));
           response.once("error", reject);
           response.once("end", () => {
-            if (response.statusCode === 200) resolve();
-            else reject(new Error(`the service answered ${response.statusCode}`));
+            const { statusCode = 0 } = response;
+            const message = `${statusCode} ${text}`;
+            if (statusCode === 200) resolve({ status: "acknowledged" });
+            else if (RETRYABLE_HTTP.has(statusCode)) resolve({ status: "refused", message });
+            else reject(new Error(`the service answered ${message}`));
           });
         },
       );
@@ -56,7 +68,7 @@ export class GrpcSender implements Sender {
     );
   }
 
-  send(body: Uint8Array): Promise<void> {
+  send(body: Uint8Array): Promise<SendOutcome> {
     const client = this.#clients[this.#next++ % this.#clients.length];
     if (client === undefined) throw new Error("a sender needs a connection");
     return new Promise((resolve, reject) => {
@@ -65,7 +77,12 @@ export class GrpcSender implements Sender {
         (bytes: Uint8Array) => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength),
         (bytes: Buffer) => bytes,
         body,
-        (error) => (error === null ? resolve() : reject(error)),
+        (error) => {
+          if (error === null) resolve({ status: "acknowledged" });
+          else if (error.code === status.UNAVAILABLE) {
+            resolve({ status: "refused", message: error.details });
+          } else reject(error);
+        },
       );
     });
   }
@@ -75,19 +92,33 @@ export class GrpcSender implements Sender {
   }
 }
 
-/** Keeps `inFlight` requests under way until none are left; returns how many were sent. */
+export interface Sent {
+  readonly requestCount: number;
+  /** How often the service refused for now, by what it said. */
+  readonly refusals: ReadonlyMap<string, number>;
+}
+
+/** Keeps `inFlight` requests under way until all are acknowledged, sending again what was refused. */
 export async function sendAll(
   requests: AsyncIterator<Uint8Array, void>,
   sender: Sender,
   inFlight: number,
-): Promise<number> {
-  let count = 0;
+): Promise<Sent> {
+  let requestCount = 0;
+  const refusals = new Map<string, number>();
   const lane = async (): Promise<void> => {
     for (let next = await requests.next(); next.done !== true; next = await requests.next()) {
-      await sender.send(next.value);
-      count++;
+      for (
+        let outcome = await sender.send(next.value);
+        outcome.status === "refused";
+        outcome = await sender.send(next.value)
+      ) {
+        refusals.set(outcome.message, (refusals.get(outcome.message) ?? 0) + 1);
+        await delay(BACKOFF_MS);
+      }
+      requestCount++;
     }
   };
   await Promise.all(Array.from({ length: inFlight }, lane));
-  return count;
+  return { requestCount, refusals };
 }

@@ -3,16 +3,16 @@ import { setTimeout as delay } from "node:timers/promises";
 
 const UNSEALED = /^dora_store_unsealed_records (\d+)$/m;
 const POLL_MS = 200;
-const SEALED_TIMEOUT_MS = 120_000;
+/** The store promises to seal within 30 seconds. */
+const SEALED_TIMEOUT_MS = 45_000;
 
-/** Resolves once every record is in a segment. */
-export async function waitUntilSealed(api: string): Promise<void> {
+/** Waits until every record is in a segment; gives the count of those that are not, in the end. */
+export async function waitUntilSealed(api: string): Promise<number> {
   const deadlineMs = performance.now() + SEALED_TIMEOUT_MS;
   for (;;) {
     const response = await fetch(`${api}/metrics`);
     const count = Number(UNSEALED.exec(await response.text())?.[1]);
-    if (count === 0) return;
-    if (performance.now() > deadlineMs) throw new Error(`${count} records are still unsealed`);
+    if (count === 0 || performance.now() > deadlineMs) return count;
     await delay(POLL_MS);
   }
 }
