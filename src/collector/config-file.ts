@@ -3,8 +3,8 @@ import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument } from "yam
 import type { ConfigEntry, ConfigFault, ConfigMap, ConfigNode, Origin } from "./config-node.ts";
 import type { ConfigPath, ConfigScalarValue } from "./config-node.ts";
 
-/** A configuration file is written by hand: larger is a mistake. */
-export const CONFIG_BYTES_MAX = 1024 * 1024;
+/** Written by hand, larger is a mistake; and the check for unique keys takes their number squared. */
+export const CONFIG_BYTES_MAX = 64 * 1024;
 
 /** Nodes after aliases are followed: what a few lines of nested aliases could grow to (SEC-012). */
 const NODES_MAX = 20_000;

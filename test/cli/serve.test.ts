@@ -94,20 +94,28 @@ describe("dora serve", () => {
     expect(acknowledged.filter((message) => !stored.has(message))).toEqual([]);
   });
 
+  test("a request that had begun before SIGTERM is stored and answered (PIPE-014)", async () => {
+    const dataDirectory = freshDirectory();
+    const service = await startServe({ dataDirectory });
+    const body = logsRequest("begun before");
+    const request = await beginRequest(service.otlpHttp, body.length);
+    service.kill("SIGTERM");
+    await until(() => service.stderr().includes("service stops"));
+    request.socket.write(body);
+    await until(() => request.received().includes("200 OK"));
+    expect(await service.exit).toEqual({ code: 0, signal: null });
+
+    await using next = await startServe({ dataDirectory });
+    expect(await messages(next.api, "node:camera")).toEqual(["begun before"]);
+  });
+
   test.each([
     ["SIGINT", 130],
     ["SIGTERM", 143],
   ] as const)("a second %s ends it at once, with code %i", async (signal, code) => {
     const service = await startServe({ dataDirectory: freshDirectory() });
     // A request that never ends holds the first stop back.
-    const { hostname, port } = new URL(service.otlpHttp);
-    const socket = connect(Number(port), hostname);
-    socket.on("error", () => {});
-    socket.write(
-      "POST /v1/logs HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 9\r\nexpect: 100-continue\r\n\r\n",
-    );
-    // "100 Continue": it has begun to read.
-    await once(socket, "data");
+    const { socket } = await beginRequest(service.otlpHttp, 9);
     service.kill(signal);
     await until(() => service.stderr().includes("service stops"));
     service.kill(signal);
@@ -259,6 +267,19 @@ describe("dora serve does not start", () => {
     expect(stderr).toMatch(/\nhint: /);
   });
 });
+
+/** A request of which the headers are sent and the service has begun to read the body. */
+async function beginRequest(url: string, bodyBytes: number) {
+  const { hostname, port } = new URL(url);
+  const socket = connect(Number(port), hostname);
+  let received = "";
+  socket.setEncoding("utf8").on("data", (text: string) => (received += text));
+  socket.on("error", () => {});
+  const headers = `host: x\r\ncontent-type: application/json\r\ncontent-length: ${bodyBytes}\r\n`;
+  socket.write(`POST /v1/logs HTTP/1.1\r\n${headers}expect: 100-continue\r\n\r\n`);
+  await until(() => received.includes("100 Continue"));
+  return { socket, received: () => received };
+}
 
 /** Waits for what a running process will do; the test's own timeout ends it. */
 async function until(condition: () => boolean): Promise<void> {

@@ -55,14 +55,19 @@ test("what is logged before the store opens is stored once it has", async () => 
   expect(stored()).toContain('"early"');
 });
 
-test("records that are pending are appended without being asked for", async () => {
+test.each([
+  ["after the store opened", ["attach", "log"]],
+  ["before the store opened", ["log", "attach"]],
+])("what is logged %s is appended without being asked for", async (_when, steps) => {
   const { promise, resolve } = Promise.withResolvers<void>();
   const { selfLog, log, store } = start(async () => {
     resolve();
     return { status: "stored" };
   });
-  selfLog.attach(store);
-  log.info("by itself");
+  for (const step of steps) {
+    if (step === "attach") selfLog.attach(store);
+    else log.info("by itself");
+  }
   await promise;
   await selfLog.close();
 });
