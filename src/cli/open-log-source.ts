@@ -12,12 +12,14 @@ import { AppError, errorMessage } from "../core/errors.ts";
 import type { LogSource } from "./log-source.ts";
 import { ServiceSource } from "./service-source.ts";
 
-export const DEFAULT_URL = "http://127.0.0.1:6014";
+const DEFAULT_URL = "http://127.0.0.1:6014";
 
 export interface LogSourceOptions {
   readonly url?: string;
   readonly dataDir?: string;
   readonly tokenFile?: string;
+  /** Where a service listens that nobody names; a test gives another. */
+  readonly usualUrl?: string;
   readonly environment: { readonly [name: string]: string | undefined };
   /** Told which source answers, where that is not what the flags say. */
   readonly onFallback: (message: string) => void;
@@ -28,7 +30,7 @@ export async function openLogSource(
   options: LogSourceOptions,
   signal: AbortSignal,
 ): Promise<LogSource> {
-  const { environment } = options;
+  const { environment, usualUrl = DEFAULT_URL } = options;
   if (options.url !== undefined && options.dataDir !== undefined) {
     throw new AppError("USAGE", "--url and --data-dir exclude each other: give one of them");
   }
@@ -37,16 +39,16 @@ export async function openLogSource(
   if (options.dataDir !== undefined) return openFolder(options, options.dataDir, token);
   const url = options.url ?? (environment["DORA_URL"] || undefined);
   if (url !== undefined) return new ServiceSource({ url, token });
-  const usual = new ServiceSource({ url: DEFAULT_URL, token });
+  const usual = new ServiceSource({ url: usualUrl, token });
   if (await usual.isListening(signal)) return usual;
   const folder = environment["DORA_DATA_DIR"] || (await defaultFolder(environment));
   if (!(await isDirectory(folder))) {
     throw new AppError(
       "SERVICE_UNREACHABLE",
-      `no service listens at ${DEFAULT_URL}, and there is no data folder ${folder}`,
+      `no service listens at ${usualUrl}, and there is no data folder ${folder}`,
     );
   }
-  options.onFallback(`no service listens at ${DEFAULT_URL}: reading the folder ${folder}`);
+  options.onFallback(`no service listens at ${usualUrl}: reading the folder ${folder}`);
   return openFolder(options, folder, token);
 }
 

@@ -20,7 +20,7 @@ const TAB = "    ";
  * Source: the pictures that users were shown; six digits always, "-" for an unknown node.
  */
 export function renderEntry(entry: ShownEntry): readonly (readonly Piece[])[] {
-  const [first = "", ...rest] = splitLines(entry.message.replaceAll("\t", TAB));
+  const [first = "", ...rest] = splitLines(entry.message);
   const head: readonly Piece[] = [
     { text: `[${sixDigits(entry.timestamp)}]`, style: "dim" },
     " ",
@@ -33,9 +33,12 @@ export function renderEntry(entry: ShownEntry): readonly (readonly Piece[])[] {
   return [head, ...rest.map((line) => [CONTINUATION, line])];
 }
 
-/** The lines of a message; line ends after the last of them are left out. */
+/** The lines of a message with their tabs as spaces; line ends after the last are left out. */
 export function splitLines(message: string): readonly string[] {
-  return message.replace(/[\r\n]+$/, "").split(/\r?\n/);
+  return message
+    .replace(/[\r\n]+$/, "")
+    .replaceAll("\t", TAB)
+    .split(/\r?\n/);
 }
 
 /** A time of the store with exactly six digits of a second. */

@@ -13,7 +13,7 @@ export interface TerminalLook {
   readonly isTerminal: boolean;
   readonly icons: Icons;
   /** Puts the style's colour around a text that is clean already. */
-  paint(text: string, style: Style): string;
+  readonly paint: (text: string, style: Style) => string;
 }
 
 /** Signs and lines that a locale without UTF-8 cannot show. */
