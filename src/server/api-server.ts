@@ -54,6 +54,7 @@ export class ApiServer {
   readonly #limits: ApiLimits;
   readonly #app: FastifyInstance;
   readonly #live: LiveSearch;
+  readonly #routes: string[] = [];
   #isClosing = false;
 
   private constructor(options: ApiServerOptions) {
@@ -81,9 +82,9 @@ export class ApiServer {
     return `${this.#options.tls === undefined ? "http" : "https"}://${name}:${port}`;
   }
 
-  /** Whether a path is served with a method; for tests of the documentation. */
-  hasRoute(method: "GET" | "POST", url: string): boolean {
-    return url === LIVE_PATH || this.#app.hasRoute({ method, url });
+  /** What is served, as `GET /healthz`; a test holds docs/http-api.md to it. */
+  get routes(): readonly string[] {
+    return this.#routes;
   }
 
   /** Takes no further requests, finishes those that run, and cuts them off at the deadline. */
@@ -129,6 +130,9 @@ export class ApiServer {
     // Only JSON: what a page of another site can post without asking first is no JSON (SEC-008).
     app.removeContentTypeParser("text/plain");
     app.decorateRequest("principal", "");
+    app.addHook("onRoute", ({ method, url }) => {
+      for (const name of [method].flat()) this.#routes.push(`${name} ${url}`);
+    });
     app.addHook("onRequest", (request, reply, done) => {
       reply.raw.setHeader("x-content-type-options", "nosniff");
       reply.raw.setHeader("cache-control", "no-store");
