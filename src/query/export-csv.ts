@@ -9,6 +9,8 @@ import { ownValue, parseRows } from "./row.ts";
 /** Bytes that are gathered before they are handed on: rows are small. */
 const CHUNK_BYTES = 64 * 1024;
 
+const ROW_END = "\r\n";
+
 /** With these a spreadsheet takes a cell for a formula (OWASP ASVS 5.0, 1.2.10; SEC-011). */
 const FORMULA_START = /^[=+\-@\t\r\0]/;
 
@@ -24,9 +26,7 @@ export async function* exportCsv(
 ): AsyncGenerator<Uint8Array, void> {
   const formatter = format<string[], string[]>({
     headers: false,
-    rowDelimiter: "\r\n",
-    includeEndRowDelimiter: true,
-    quoteColumns: false,
+    rowDelimiter: ROW_END,
   });
   const cells = Readable.from(readCells(lines, options), { highWaterMark: 1000 });
   // A failure of the source reaches the loop below, because it destroys the formatter.
@@ -71,7 +71,9 @@ function printCell(value: Json | undefined, raw: boolean): string {
 async function* gather(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void> {
   let held: Uint8Array[] = [];
   let heldBytes = 0;
+  let isEmpty = true;
   for await (const chunk of chunks) {
+    isEmpty = false;
     held.push(chunk);
     heldBytes += chunk.length;
     if (heldBytes < CHUNK_BYTES) continue;
@@ -79,5 +81,6 @@ async function* gather(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8A
     held = [];
     heldBytes = 0;
   }
-  if (heldBytes > 0) yield Buffer.concat(held);
+  // The formatter ends rows with the next one; an answer without rows and header stays empty.
+  if (!isEmpty) yield Buffer.concat([...held, Buffer.from(ROW_END)]);
 }

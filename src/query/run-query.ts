@@ -102,6 +102,11 @@ class PlannedSearch {
   readonly #query: Query;
   readonly #options: RunOptions;
   readonly #sort: Pipe | undefined;
+  /**
+   * The pipes without those limits that the store keeps: a limit here would stop the search before
+   * its end, and its cursor, are known.
+   */
+  readonly #pipes: readonly Pipe[];
   /** Rows still wanted by `limit` pipes that stand before any sort; undefined without one. */
   readonly #pipeLimit: number | undefined;
   readonly #after: string | undefined;
@@ -114,6 +119,7 @@ class PlannedSearch {
     const sortIndex = query.pipes.findIndex((pipe) => pipe.kind === "sort");
     this.#sort = query.pipes.at(sortIndex === -1 ? query.pipes.length : sortIndex);
     const unsorted = sortIndex === -1 ? query.pipes : query.pipes.slice(0, sortIndex);
+    this.#pipes = query.pipes.filter((pipe) => pipe.kind !== "limit" || !unsorted.includes(pipe));
     const limit = smallestLimit(unsorted);
     const { after } = options;
     if (after !== undefined && this.#sort !== undefined) throw refuseCursor(this.#sort);
@@ -135,8 +141,13 @@ class PlannedSearch {
   }
 
   async *runPipes(signal: AbortSignal): AsyncGenerator<OutputBatch, QueryEnd> {
-    yield* printBatches(chainPipes(this.#rows(signal), this.#query.pipes, this.#options));
+    yield* printBatches(chainPipes(this.#rows(signal), this.#pipes, this.#ownOptions()));
     return this.#endOf(this.#end);
+  }
+
+  /** The limit of the answer is the store's to keep, save where rows are sorted first. */
+  #ownOptions(): Pick<RunOptions, "budget" | "limit"> {
+    return this.#sort === undefined ? { budget: this.#options.budget } : this.#options;
   }
 
   async *#rows(signal: AbortSignal): AsyncGenerator<RowBatch, void> {
@@ -198,7 +209,7 @@ async function* keepEnd(
 function chainPipes(
   source: AsyncIterable<RowBatch>,
   pipes: readonly Pipe[],
-  options: RunOptions,
+  options: Pick<RunOptions, "budget" | "limit">,
 ): AsyncIterable<RowBatch> {
   let batches = source;
   for (const [index, pipe] of pipes.entries()) {
