@@ -278,6 +278,12 @@ describe("a failing disk", () => {
     }
   });
 
+  /** Lets the journal do what it does on its own; every call of this disk takes one turn. */
+  async function settle(user: JournalUser, isExpected: boolean): Promise<void> {
+    for (let turn = 0; turn < 50; turn++) await new Promise(setImmediate);
+    expect(user.journal.isBroken).toBe(isExpected);
+  }
+
   test("that is full fails every append until there is room, then goes on", async () => {
     const { storage, user } = begin();
     await user.reopen(storage);
@@ -315,13 +321,37 @@ describe("a failing disk", () => {
     user.append(1);
     await user.flush();
     storage.fail("write", 1, { isLasting: true });
-    user.append(1);
-    await user.flush();
-    expect(user.journal.isBroken).toBe(true);
+    for (let index = 0; index < 2; index++) {
+      user.append(1);
+      // The second time nothing is tried on its own any more: only an append, or closing, does.
+      await user.flush();
+    }
+    await settle(user, true);
     storage.heal();
     await user.journal.close();
     await user.reopen(storage.crash());
-    expect(user.journal.droppedTotals.logs).toBe(3);
+    const totals = user.journal.droppedTotals;
+    expect(totals.logs + totals.traces + totals.metrics).toBe(6);
+    await user.journal.close();
+  });
+
+  test("once is written down at once, and leaves nothing of the failed frames", async () => {
+    const { storage, user } = begin();
+    await user.reopen(storage);
+    user.append(1);
+    await user.flush();
+    const validBytes = user.journal.sizeBytes;
+    storage.fail("write", 1, { writtenBytes: 99 });
+    user.append(1);
+    await user.flush();
+    expect(user.journal.isBroken).toBe(true);
+    await settle(user, false);
+    const { size } = fs.statSync(path.join(user.directory, journalFileName(1)));
+    expect(size).toBe(validBytes);
+    const { frames } = await user.reopen(storage.crash());
+    expect(frames).toHaveLength(1);
+    const totals = user.journal.droppedTotals;
+    expect(totals.logs + totals.traces + totals.metrics).toBe(3);
     await user.journal.close();
   });
 
