@@ -293,14 +293,17 @@ export class EmbeddedStore implements LogStore, Ingest {
   }
 
   async #runMaintenance(): Promise<void> {
-    for (const signal of SIGNALS) {
-      const table = this.#intake.table(signal);
-      const isLarge = table.unsealedBytes >= SEAL_BYTES / 2;
-      const isDue = this.#intake.unsealedBytes >= SEAL_BYTES && isLarge;
-      if (isDue || table.oldestAgeMs > SEAL_AGE_MS) await this.#seal(signal);
-    }
-    await this.expire();
-    await this.#shelf.sweep();
+    do {
+      const isFull = this.#intake.unsealedBytes >= SEAL_BYTES;
+      for (const signal of SIGNALS) {
+        const table = this.#intake.table(signal);
+        const isDue = isFull && table.unsealedBytes >= SEAL_BYTES / SIGNALS.length;
+        if (isDue || table.oldestAgeMs > SEAL_AGE_MS) await this.#seal(signal);
+      }
+      await this.expire();
+      await this.#shelf.sweep();
+      // What arrived meanwhile may be due again.
+    } while (this.#intake.unsealedBytes >= SEAL_BYTES && !this.#isClosed);
   }
 
   /** Seals everything that is committed, now. For tests, and for what comes before a copy. */

@@ -92,16 +92,17 @@ export class WorkerSealer implements Sealer {
 
 /** Rejects where the worker ends instead, as by running out of memory. */
 function ask(worker: Worker, task: SealTask): Promise<SealReply> {
-  return new Promise((resolve, reject) => {
-    const settle = (finish: () => void): void => {
-      worker.removeAllListeners();
-      finish();
-    };
-    worker.once("message", (reply: SealReply) => settle(() => resolve(reply)));
-    worker.once("error", (error) =>
-      settle(() => reject(new Error("worker failed", { cause: error }))),
-    );
-    worker.once("exit", (code) => settle(() => reject(new Error(`worker ended with ${code}`))));
-    worker.postMessage(task);
+  const { promise, resolve, reject } = Promise.withResolvers<SealReply>();
+  const onError = (error: unknown): void =>
+    reject(new Error("the worker failed", { cause: error }));
+  const onExit = (code: number): void => reject(new Error(`the worker ended with ${code}`));
+  worker.once("message", resolve);
+  worker.once("error", onError);
+  worker.once("exit", onExit);
+  worker.postMessage(task);
+  return promise.finally(() => {
+    worker.off("message", resolve);
+    worker.off("error", onError);
+    worker.off("exit", onExit);
   });
 }

@@ -105,12 +105,15 @@ export class SegmentReader {
     const size = fstatSync(this.#fd).size;
     const trailerAt = size - SEGMENT_TRAILER_BYTES;
     if (trailerAt < SEGMENT_MAGIC.length) throw new SegmentDamage(this.path, "the file is cut off");
+    const head = this.#readAt(0, SEGMENT_MAGIC.length, "head");
     const trailer = this.#readAt(trailerAt, SEGMENT_TRAILER_BYTES, "trailer");
     const view = new DataView(trailer.buffer, trailer.byteOffset, trailer.byteLength);
     const length = view.getUint32(0, true);
-    const isOurs = Buffer.compare(trailer.subarray(8), SEGMENT_MAGIC) === 0;
+    const isOurs = [head, trailer.subarray(8)].every(
+      (magic) => Buffer.compare(magic, SEGMENT_MAGIC) === 0,
+    );
     if (!isOurs || length > Math.min(trailerAt, SEGMENT_FOOTER_BYTES_MAX)) {
-      throw new SegmentDamage(this.path, "the trailer is damaged");
+      throw new SegmentDamage(this.path, "the head or the trailer is damaged");
     }
     const text = this.#readAt(trailerAt - length, length, "footer");
     if (crc32(text) !== view.getUint32(4, true)) {
