@@ -75,9 +75,7 @@ test("a log record comes back with every field that was sent (LOG-004, OTLP-025,
       trace_flags: 1,
       event_name: "frame.late",
       severity_text: "Error",
-      attributes: JSON.parse(
-        '{"count":"9007199254740993","__proto__":"data","list":["a",1,"NaN"]}',
-      ),
+      attributes: parseJson('{"count":"9007199254740993","__proto__":"data","list":["a",1,"NaN"]}'),
     });
     expect(entries[1]).toMatchObject({ trace_id: "", span_id: "" });
     await store.seal();
@@ -469,6 +467,10 @@ async function linesOf(
   if (step.done === true) return [];
   const lines = new TextDecoder().decode(step.value.lines).split("\n").slice(0, -1);
   return lines.map((line): unknown => JSON.parse(line));
+}
+
+function parseJson(text: string): unknown {
+  return JSON.parse(text);
 }
 
 function filesOf(directory: string): readonly (readonly [string, string])[] {

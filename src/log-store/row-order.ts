@@ -1,0 +1,217 @@
+import type { Block, TimeColumn } from "./block.ts";
+
+/** All rows of the slices, ordered by (day, time, seq). */
+export class RowOrder {
+  readonly blocks: readonly Block[];
+  /** Which slice, and which row in it. */
+  readonly slice: Uint16Array;
+  readonly row: Uint32Array;
+  readonly #day: Int32Array;
+  readonly #ns: Float64Array;
+
+  constructor(blocks: readonly Block[]) {
+    this.blocks = blocks;
+    const count = blocks.reduce((sum, { rows }) => sum + rows, 0);
+    this.slice = new Uint16Array(count);
+    this.row = new Uint32Array(count);
+    this.#day = new Int32Array(count);
+    this.#ns = new Float64Array(count);
+    let end = 0;
+    for (const [slice, block] of blocks.entries()) {
+      const time = block.time("time");
+      for (let row = 0; row < block.rows; row++, end++) {
+        this.slice[end] = slice;
+        this.row[end] = row;
+        this.#day[end] = time.day[row];
+        this.#ns[end] = time.ns[row];
+      }
+    }
+    if (!this.#isSorted()) this.#sort();
+  }
+
+  #isSorted(): boolean {
+    for (let index = 1; index < this.row.length; index++) {
+      if (this.#compare(index - 1, index) > 0) return false;
+    }
+    return true;
+  }
+
+  /** Order of two rows by (day, time); rows arrive by seq, so a stable sort does the rest. */
+  #compare(left: number, right: number): number {
+    return this.#day[left] - this.#day[right] || this.#ns[left] - this.#ns[right];
+  }
+
+  #sort(): void {
+    const order = Array.from(this.row.keys()).sort((left, right) => this.#compare(left, right));
+    const [slice, row, day, ns] = [
+      this.slice.slice(),
+      this.row.slice(),
+      this.#day.slice(),
+      this.#ns.slice(),
+    ];
+    for (const [target, source] of order.entries()) {
+      this.slice[target] = slice[source];
+      this.row[target] = row[source];
+      this.#day[target] = day[source];
+      this.#ns[target] = ns[source];
+    }
+  }
+
+  /** The days, in order, and where each one's rows stand. */
+  days(): readonly { readonly day: number; readonly from: number; readonly to: number }[] {
+    const days: { day: number; from: number; to: number }[] = [];
+    for (let index = 0; index < this.#day.length; index++) {
+      const last = days[days.length - 1];
+      if (last !== undefined && last.day === this.#day[index]) last.to = index + 1;
+      else days.push({ day: this.#day[index], from: index, to: index + 1 });
+    }
+    return days;
+  }
+
+  /** How far a `bytes` column's rows from `from` fit into `bytesMax`; at least one row does. */
+  fit(name: string, from: number, to: number, bytesMax: number): number {
+    const columns = this.blocks.map((block) => block.bytes(name));
+    let bytes = 0;
+    for (let index = from; index < to; index++) {
+      const { starts, ends } = columns[this.slice[index]];
+      bytes += ends[this.row[index]] - starts[this.row[index]];
+      if (bytes > bytesMax) return Math.max(index, from + 1);
+    }
+    return to;
+  }
+
+  gather(from: number, to: number): GatheredRows {
+    return new GatheredRows(this, from, to);
+  }
+}
+
+/** Copies columns of the rows `[from, to)` of an order to arrays of their own. */
+export class GatheredRows {
+  readonly count: number;
+  readonly #order: RowOrder;
+  readonly #from: number;
+
+  constructor(order: RowOrder, from: number, to: number) {
+    this.#order = order;
+    this.#from = from;
+    this.count = to - from;
+  }
+
+  forEach(name: string, visit: (value: number) => void): void {
+    for (const value of this.numbers(name)) visit(value);
+  }
+
+  u8(name: string): Uint8Array {
+    const sources = this.#order.blocks.map((block) => block.u8(name));
+    return this.#fixed(sources, new Uint8Array(this.count));
+  }
+
+  u32(name: string): Uint32Array {
+    const sources = this.#order.blocks.map((block) => block.u32(name));
+    return this.#fixed(sources, new Uint32Array(this.count));
+  }
+
+  numbers(name: string): Float64Array {
+    const sources = this.#order.blocks.map((block) => block.f64(name));
+    return this.#fixed(sources, new Float64Array(this.count));
+  }
+
+  time(name: string): TimeColumn {
+    const sources = this.#order.blocks.map((block) => block.time(name));
+    const days = sources.map(({ day }) => day);
+    const nanoseconds = sources.map(({ ns }) => ns);
+    return {
+      day: this.#fixed(days, new Int32Array(this.count)),
+      ns: this.#fixed(nanoseconds, new Float64Array(this.count)),
+    };
+  }
+
+  #fixed<T extends Uint8Array | Uint32Array | Int32Array | Float64Array>(
+    sources: readonly T[],
+    target: T,
+  ): T {
+    const { slice, row } = this.#order;
+    for (let index = 0; index < this.count; index++) {
+      target[index] = sources[slice[this.#from + index]][row[this.#from + index]];
+    }
+    return target;
+  }
+
+  ids(name: string, width: number): Uint8Array {
+    const sources = this.#order.blocks.map((block) => block.ids(name));
+    const target = new Uint8Array(this.count * width);
+    for (let index = 0; index < this.count; index++) {
+      const source = sources[this.#order.slice[this.#from + index]];
+      const offset = this.#order.row[this.#from + index] * width;
+      for (let byte = 0; byte < width; byte++) target[index * width + byte] = source[offset + byte];
+    }
+    return target;
+  }
+
+  dictIds(name: string, merged: MergedDictionary | undefined): Uint32Array {
+    const sources = this.#order.blocks.map((block) => block.dict(name).ids);
+    const target = new Uint32Array(this.count);
+    for (let index = 0; index < this.count; index++) {
+      const slice = this.#order.slice[this.#from + index];
+      const id = sources[slice][this.#order.row[this.#from + index]];
+      target[index] = merged?.idOf(slice, id) ?? 0;
+    }
+    return target;
+  }
+
+  bytes(name: string): { readonly lengths: Uint32Array; readonly data: Uint8Array } {
+    const sources = this.#order.blocks.map((block) => block.bytes(name));
+    const lengths = new Uint32Array(this.count);
+    let total = 0;
+    for (let index = 0; index < this.count; index++) {
+      const source = sources[this.#order.slice[this.#from + index]];
+      const row = this.#order.row[this.#from + index];
+      lengths[index] = source.ends[row] - source.starts[row];
+      total += lengths[index];
+    }
+    const data = new Uint8Array(total);
+    let end = 0;
+    for (let index = 0; index < this.count; index++) {
+      const source = sources[this.#order.slice[this.#from + index]];
+      const row = this.#order.row[this.#from + index];
+      data.set(source.data.subarray(source.starts[row], source.ends[row]), end);
+      end += lengths[index];
+    }
+    return { lengths, data };
+  }
+}
+
+const UNMAPPED = 0xffff_ffff;
+
+/** One dictionary for a whole segment, of the entries that its rows use. */
+export class MergedDictionary {
+  readonly entries: Uint8Array[] = [];
+  readonly #ids = new Map<string, number>();
+  readonly #name: string;
+  readonly #blocks: readonly Block[];
+  /** Per slice: the old id's new one. */
+  readonly #mapped: readonly Uint32Array[];
+
+  constructor(name: string, rows: RowOrder) {
+    this.#name = name;
+    this.#blocks = rows.blocks;
+    this.#mapped = rows.blocks.map((block) =>
+      new Uint32Array(block.dict(name).dictionary.count).fill(UNMAPPED),
+    );
+  }
+
+  idOf(slice: number, id: number): number {
+    const mapped = this.#mapped[slice][id];
+    return mapped === UNMAPPED ? this.#map(slice, id) : mapped;
+  }
+
+  #map(slice: number, id: number): number {
+    const entry = this.#blocks[slice].dict(this.#name).dictionary.entry(id);
+    const key = Buffer.from(entry).toString("latin1");
+    const known = this.#ids.get(key);
+    const mapped = known ?? this.entries.push(entry) - 1;
+    this.#ids.set(key, mapped);
+    this.#mapped[slice][id] = mapped;
+    return mapped;
+  }
+}
