@@ -77,7 +77,7 @@ class CountedLines {
     const showsProgress = notes.look.isTerminal && !output.look.isTerminal;
     let shownAtMs = systemClock.monotonicMs();
     for await (const lines of this.#answer()) {
-      for (const byte of lines) if (byte === NEWLINE) this.count++;
+      this.count += countLines(lines);
       const nowMs = systemClock.monotonicMs();
       if (showsProgress && nowMs - shownAtMs >= PROGRESS_INTERVAL_MS) {
         shownAtMs = nowMs;
@@ -106,6 +106,12 @@ class CountedLines {
     );
     yield* hasOwnOrder ? lines : lines.toReversed();
   }
+}
+
+function countLines(lines: Uint8Array): number {
+  let count = 0;
+  for (let at = lines.indexOf(NEWLINE); at >= 0; at = lines.indexOf(NEWLINE, at + 1)) count++;
+  return count;
 }
 
 async function writeAll(

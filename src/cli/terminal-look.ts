@@ -4,7 +4,7 @@ import { createColors } from "picocolors";
 export type Style = "plain" | "dim" | "bold" | "error" | "warning" | "success" | "info" | NodeStyle;
 
 /** One of the colours by which nodes are told apart. */
-export interface NodeStyle {
+interface NodeStyle {
   readonly node: string;
 }
 

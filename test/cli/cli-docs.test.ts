@@ -1,0 +1,23 @@
+import { readFileSync } from "node:fs";
+import { Command } from "commander";
+import { expect, test } from "vitest";
+import { registerLogsCommands } from "../../src/cli/command-logs.ts";
+import { registerTraceCommands } from "../../src/cli/command-trace.ts";
+
+const DOCS = readFileSync(new URL("../../docs/cli.md", import.meta.url), "utf8");
+
+function commandsOf(command: Command): readonly Command[] {
+  return [command, ...command.commands.flatMap(commandsOf)];
+}
+
+test("docs/cli.md names every command and flag of dora logs and dora trace, and no others", () => {
+  const program = new Command("dora");
+  registerLogsCommands(program);
+  registerTraceCommands(program);
+  const commands = program.commands.flatMap(commandsOf);
+  const flags = new Set(commands.flatMap(({ options }) => options.map(({ long }) => long ?? "")));
+  const documented = new Set(DOCS.match(/--[a-z][a-z-]+/g));
+  expect([...documented].sort()).toEqual([...flags].sort());
+  for (const name of ["query", "tail", "export"]) expect(DOCS).toContain(`\`dora logs ${name} [`);
+  expect(DOCS).toContain("`dora trace show TRACE_ID`");
+});
