@@ -42,7 +42,7 @@ export interface JournalReport {
 }
 
 /** A journal file whose frames count. */
-export interface ReplayedFile {
+interface ReplayedFile {
   readonly fileNumber: number;
   /** Up to the end of what counts. */
   readonly validBytes: number;

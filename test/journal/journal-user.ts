@@ -10,7 +10,7 @@ import { retryKey } from "../../src/journal/retry-window.ts";
 import type { Storage } from "../../src/journal/storage.ts";
 
 /** A clock that stands still until it is told. */
-export class TestClock implements Clock {
+class TestClock implements Clock {
   unixMs = 1_700_000_000_000;
 
   nowUnixNs(): bigint {
