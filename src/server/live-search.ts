@@ -113,8 +113,8 @@ export class LiveSearch {
       throw new AppError("UNAUTHENTICATED", "give a token: Authorization: Bearer TOKEN");
     }
     if (this.#stopped.signal.aborted) throw new AppError("STORE_CLOSED", "the service is stopping");
-    const url = new URL(request.url ?? "/", "http://localhost");
-    if (url.pathname !== LIVE_PATH) {
+    const url = URL.parse(request.url ?? "/", "http://localhost");
+    if (url?.pathname !== LIVE_PATH) {
       throw new AppError("NOT_FOUND", "there is no WebSocket here", {
         hint: `live search is at ${LIVE_PATH}`,
       });
