@@ -2,9 +2,18 @@ import { pipeline, Readable } from "node:stream";
 import { format } from "fast-csv";
 import type { Json } from "../core/any-value.ts";
 import { LOG_ENTRY_KEYS } from "../core/entry.ts";
-import type { ExportOptions } from "./export.ts";
 import type { Row } from "./row.ts";
 import { ownValue, parseRows } from "./row.ts";
+
+export interface CsvOptions {
+  /** Cells as they are, without the guard against formulas (SEC-011). */
+  readonly raw?: boolean;
+  /**
+   * The columns; without them those of a log entry, or the first row's keys. An answer without rows
+   * has a header only if they are given.
+   */
+  readonly columns?: readonly string[];
+}
 
 /** Bytes that are gathered before they are handed on: rows are small. */
 const CHUNK_BYTES = 64 * 1024;
@@ -22,7 +31,7 @@ const FORMULA_START = /^[=+\-@\t\r\0]/;
  */
 export async function* exportCsv(
   lines: AsyncIterable<Uint8Array>,
-  options: Pick<ExportOptions, "raw" | "columns">,
+  options: CsvOptions,
 ): AsyncGenerator<Uint8Array, void> {
   const formatter = format<string[], string[]>({
     headers: false,
@@ -36,7 +45,7 @@ export async function* exportCsv(
 
 async function* readCells(
   lines: AsyncIterable<Uint8Array>,
-  { raw = false, columns }: Pick<ExportOptions, "raw" | "columns">,
+  { raw = false, columns }: CsvOptions,
 ): AsyncGenerator<string[], void> {
   let known = columns;
   if (known !== undefined) yield header(known, raw);

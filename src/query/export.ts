@@ -1,3 +1,4 @@
+import type { CsvOptions } from "./export-csv.ts";
 import { exportCsv } from "./export-csv.ts";
 import { exportJson } from "./export-json.ts";
 import { exportJsonl } from "./export-jsonl.ts";
@@ -7,15 +8,8 @@ import { exportYaml } from "./export-yaml.ts";
 export const EXPORT_FORMATS = ["json", "jsonl", "csv", "yaml"] as const;
 export type ExportFormat = (typeof EXPORT_FORMATS)[number];
 
-export interface ExportOptions {
-  /** CSV: cells as they are, without the guard against formulas (SEC-011). */
-  readonly raw?: boolean;
-  /**
-   * CSV: the columns; without them those of a log entry, or the first row's keys. An answer without
-   * rows has a header only if they are given.
-   */
-  readonly columns?: readonly string[];
-}
+/** Only CSV has a choice. */
+export type ExportOptions = CsvOptions;
 
 /**
  * Turns the lines of an answer into one document of `format`.

@@ -15,7 +15,7 @@ export interface SortPipe {
   readonly keys: readonly SortKey[];
 }
 
-export interface SortKey {
+interface SortKey {
   readonly column: Column;
   readonly isDescending: boolean;
 }

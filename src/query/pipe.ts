@@ -4,7 +4,7 @@ import type { Scanner } from "./lexer.ts";
 import type { RowBatch } from "./row.ts";
 
 /** What every pipe can do. One file a pipe; src/query/pipes.ts lists them. */
-export interface PipeSpec<P> {
+interface PipeSpec<P> {
   readonly keyword: string;
   /** One form of it, for messages: "limit N". */
   readonly usage: string;

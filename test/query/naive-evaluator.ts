@@ -39,7 +39,7 @@ function freeTexts(record: LogRecord): readonly string[] {
 }
 
 /** The values that a field has in a record: none, one, or two. */
-export function valuesOf(field: FieldRef, record: LogRecord): readonly AnyValue[] {
+function valuesOf(field: FieldRef, record: LogRecord): readonly AnyValue[] {
   switch (field.target) {
     case "node":
       return presentTexts(nodeId(record.resource), nodeName(record.resource));

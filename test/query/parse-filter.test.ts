@@ -109,6 +109,8 @@ describe("AND, OR, NOT and parentheses", () => {
     ["a *", a],
     ["a OR *", ALL],
     ["NOT *", { kind: "none" }],
+    ["a NOT *", { kind: "none" }],
+    ["a OR NOT *", a],
     ["NOT(a)", not(a)],
     ["((a))", a],
   ])("%s", (query, filter) => {

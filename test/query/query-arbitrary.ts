@@ -145,7 +145,7 @@ const leaf: fc.Arbitrary<Filter> = fc.oneof(
 );
 
 /** Trees as a parser makes them, that is, by the constructors of filter-tree.ts. */
-export const filter: fc.Arbitrary<Filter> = fc.letrec<{ tree: Filter }>((tie) => ({
+const filter: fc.Arbitrary<Filter> = fc.letrec<{ tree: Filter }>((tie) => ({
   tree: fc.oneof(
     { maxDepth: 4, withCrossShrink: true },
     leaf,

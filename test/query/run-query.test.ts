@@ -68,6 +68,18 @@ async function messagesOf(
   return (await run(store, query, options)).rows.map((row) => row["message"] ?? null);
 }
 
+/** A store whose searches spend their budget after `count` entries. */
+function stoppedAt(store: LogStore, count: number, cursor: string): LogStore {
+  return {
+    async *search(request, abort) {
+      const end = yield* store.search({ ...request, limit: count }, abort);
+      return { ...end, status: "partial", reasons: ["stopped"], cursor };
+    },
+    aggregate: (request, abort) => store.aggregate(request, abort),
+    follow: (request, abort) => store.follow(request, abort),
+  };
+}
+
 describe("searches", () => {
   test("entries without pipes are the store's own lines, byte for byte", async () => {
     const store = await openSmallStore();
@@ -325,6 +337,29 @@ describe("groups", () => {
       ],
     ]);
     expect(end).toMatchObject({ status: "complete", reasons: [] });
+  });
+
+  test("a limit of the query, once reached, is its end; one of the answer is not", async () => {
+    const store = await openSmallStore();
+    expect((await run(store, "| limit 5")).end.cursor).toBeUndefined();
+    expect((await run(store, "| limit 5", { limit: 5 })).end.cursor).toBeUndefined();
+    expect((await run(store, "| limit 5", { limit: 4 })).end.cursor).toBeDefined();
+    expect((await run(store, "| fields node", { limit: 5 })).end.cursor).toBeDefined();
+  });
+
+  test("sorted rows of a partial search have no cursor, though the search has one", async () => {
+    const store = await openSmallStore();
+    const cursor = (await run(store, "", { limit: 5 })).end.cursor ?? "";
+    for (const [query, end] of [
+      ["", { status: "partial", reasons: ["stopped"], cursor }],
+      ["| fields ms", { status: "partial", reasons: ["stopped"], cursor }],
+      ["| sort ms", { status: "partial", reasons: ["stopped"] }],
+    ] as const) {
+      const answer = await run(stoppedAt(store, 5, cursor), query);
+      expect(answer.rows.length, query).toBe(5);
+      const { status, reasons, cursor: next } = answer.end;
+      expect({ status, reasons, cursor: next }, query).toEqual({ cursor: undefined, ...end });
+    }
   });
 
   test("a budget that is spent makes sorted and grouped answers partial, with the reason", async () => {
