@@ -36,7 +36,7 @@ const STREAM_WINDOW_BYTES = 256 * 1024;
 const CONNECTION_WINDOW_BYTES = 1024 * 1024;
 
 /** Of nghttp2 for one connection, in MB: headers and what waits to be sent. */
-const SESSION_MEMORY_MB = 32;
+const SESSION_MEMORY_MB = 64;
 
 const RESPONSE_HEADERS = {
   ":status": 200,
@@ -65,7 +65,6 @@ export class OtlpGrpcReceiver {
   readonly #bytesMax: number;
   readonly #server: Server;
   readonly #sessions = new Set<ServerHttp2Session>();
-  #isClosing = false;
 
   private constructor(options: OtlpReceiverOptions) {
     this.#options = options;
@@ -102,7 +101,6 @@ export class OtlpGrpcReceiver {
 
   /** Takes no further calls, answers those that are running, and gives up at the deadline. */
   async close(deadlineMs: number): Promise<void> {
-    this.#isClosing = true;
     const timer = setTimeout(() => {
       for (const session of this.#sessions) session.destroy();
     }, deadlineMs);
@@ -191,7 +189,6 @@ export class OtlpGrpcReceiver {
     headers: IncomingHttpHeaders,
   ): Promise<Outcome> {
     const { authenticator, limiter, ingest, log } = this.#options;
-    if (this.#isClosing) return refused("closing", "the service is stopping; send again");
     const principal =
       authenticator === undefined ? "" : authenticator.authenticate(headers.authorization);
     if (principal === undefined) {

@@ -185,9 +185,9 @@ export class OtlpHttpReceiver {
     const outcome = await this.#store(signal, format, request, reply);
     if (outcome.status === "refused") return this.#refuse(request, reply, outcome.refusal);
     this.stats.add(this.transport, "stored");
-    return reply
-      .header("content-type", format.contentType)
-      .send(encodeExportResponse(signal, outcome, format.encoding));
+    const body = encodeExportResponse(signal, outcome, format.encoding);
+    // Full success in protobuf is no byte; text goes out in one write with the headers.
+    return reply.header("content-type", format.contentType).send(body.length === 0 ? "" : body);
   }
 
   async #store(

@@ -84,7 +84,8 @@ export class BodyAssembler implements ChunkSink {
     const capacityBytes = Math.max(bytes, this.lengthBytes ?? doubled);
     const missing = this.#reservedBefore + capacityBytes - this.#reservation.bytes;
     if (missing > 0 && !this.#reservation.grow(missing)) return false;
-    const larger = Buffer.allocUnsafe(capacityBytes);
+    // Not from Node's pool, of which one slice keeps all.
+    const larger = Buffer.allocUnsafeSlow(capacityBytes);
     this.#buffer.copy(larger, 0, 0, this.#sizeBytes);
     this.#buffer = larger;
     return true;
@@ -153,9 +154,7 @@ export function inflateGzip(compressed: Buffer, sink: ChunkSink): Promise<Refusa
     });
     gunzip.on("end", () => settle(undefined));
     gunzip.on("error", (error) => settle(refuse("invalid", `bad gzip: ${error.message}`)));
-    // Nothing at all is no gzip, but the inflater would call it an empty body.
-    if (compressed.length === 0) settle(refuse("invalid", "bad gzip: the body is empty"));
-    else gunzip.end(compressed);
+    gunzip.end(compressed);
   });
 }
 

@@ -181,6 +181,16 @@ describe("a call that is refused before the store", () => {
     expect(limiter.inFlightBytes).toBe(0);
   });
 
+  test("bytes after the message are refused at once, not gathered", async () => {
+    const { address } = await start({ limits: { lingerMs: 50 } });
+    const frames = [frame("one"), frame("first bytes", { lengthBytes: 64 * MIB })];
+    const answer = await call(address, { frames, isOpen: true });
+    expect(answer).toMatchObject({
+      code: INVALID_ARGUMENT,
+      message: "a unary call has one message",
+    });
+  });
+
   test.each(["deflate", "br", "identity"])(
     "a message compressed as %s is UNIMPLEMENTED (OTLP-005)",
     async (encoding) => {
@@ -337,6 +347,29 @@ describe("slow clients (SEC-006)", () => {
       expect((await once(session, "goaway")).slice(0, 1)).toEqual([
         http2.constants.NGHTTP2_NO_ERROR,
       ]);
+    });
+  });
+});
+
+describe("connections", () => {
+  test("past the limit are not taken (SEC-006)", async () => {
+    const { address } = await start({ limits: { connectionsMax: 1 } });
+    await withSession(address, async (session) => {
+      const second = net.connect(address.port, address.host);
+      await once(second.resume(), "close");
+      expect((await callRaw(session, { frames: [frame("x")] })).code).toBe(OK);
+    });
+  });
+
+  test("are not idle while a call waits for the store", async () => {
+    const { address, ingest } = await start({ limits: { idleMs: 50 } });
+    const open = Promise.withResolvers<void>();
+    ingest.gate = open.promise;
+    await withSession(address, async (session) => {
+      const waiting = callRaw(session, { frames: [frame("x")] });
+      await once(session, "goaway");
+      open.resolve();
+      expect((await waiting).code).toBe(OK);
     });
   });
 });

@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import http from "node:http";
 import net from "node:net";
+import { setImmediate } from "node:timers/promises";
 import { gzipSync } from "node:zlib";
 import { afterEach, describe, expect, test } from "vitest";
 import { TokenAuthenticator } from "../../src/collector/authentication.ts";
@@ -12,6 +13,8 @@ import { AppError } from "../../src/core/errors.ts";
 import { JSON_TYPE, PROTOBUF, send, sendRaw } from "./http-client.ts";
 import { STORED } from "./recording-ingest.ts";
 import { MIB, receiverOptions } from "./receiver-set-up.ts";
+
+const CRLF = Buffer.from("\r\n");
 
 const running: OtlpHttpReceiver[] = [];
 afterEach(async () => {
@@ -103,6 +106,22 @@ describe("a request that is stored", () => {
     await once(request, "response");
     expect(ingest.texts).toEqual(["bytes"]);
     request.destroy();
+  });
+
+  test("a client that asks before it sends is not told to go on where it is refused", async () => {
+    const { address } = await start({ requestBytesMax: 4 });
+    const headers = { ...PROTOBUF, expect: "100-continue", "content-length": 5 };
+    const request = http.request({ ...address, method: "POST", path: "/v1/logs", headers });
+    let isToldToGoOn = false;
+    request.on("continue", () => {
+      isToldToGoOn = true;
+    });
+    request.flushHeaders();
+    const response = await new Promise<http.IncomingMessage>((resolve) => {
+      request.once("response", resolve);
+    });
+    expect([response.statusCode, isToldToGoOn]).toEqual([413, false]);
+    request.on("error", () => {}).destroy();
   });
 
   test("what the store rejected is told, in the encoding of the request (OTLP-010)", async () => {
@@ -278,6 +297,30 @@ describe("memory", () => {
     expect(limiter.inFlightBytes).toBe(0);
   });
 
+  test("a client that sends all of a refused body before it reads still gets its answer", async () => {
+    const { address, receiver } = await start({ requestBytesMax: 100_000 });
+    const socket = net.connect(address.port, address.host);
+    socket.pause();
+    const write = (bytes: Uint8Array | string): Promise<void> =>
+      new Promise((resolve, reject) => {
+        socket.write(bytes, (error) => (error ? reject(error) : resolve()));
+      });
+    const chunk = Buffer.concat([Buffer.from("2710\r\n"), Buffer.alloc(10_000), CRLF]);
+    await write("POST /v1/logs HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n");
+    await write("transfer-encoding: chunked\r\n\r\n");
+    for (let index = 0; index < 11; index += 1) await write(chunk);
+    await expect.poll(() => receiver.stats.count("http", "too_large")).toBe(1);
+    for (let index = 0; index < 8; index += 1) {
+      await write(chunk);
+      await setImmediate();
+    }
+    const answer = once(socket, "data");
+    await write("0\r\n\r\n");
+    socket.resume();
+    expect(String(await answer)).toMatch(/^HTTP\/1\.1 413 /);
+    await once(socket, "close");
+  });
+
   test("a chunked body is refused where it outgrows the budget (PIPE-003)", async () => {
     const { address, ingest, limiter } = await start({ limiter: limiterOf(10 * MIB) });
     const open = Promise.withResolvers<void>();
@@ -412,19 +455,30 @@ describe("starting and stopping", () => {
     expect(address.host).toBe("127.0.0.1");
   });
 
-  test("closing answers what is running, and refuses what comes on an open connection", async () => {
+  test("closing answers what is running, and refuses what comes after it", async () => {
     const { address, ingest, receiver } = await start();
-    const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
     const open = Promise.withResolvers<void>();
     ingest.gate = open.promise;
-    const first = send(address, { headers: PROTOBUF, body: "x", agent });
+    const request =
+      "POST /v1/logs HTTP/1.1\r\nhost: x\r\ncontent-type: application/x-protobuf\r\n" +
+      "content-length: 1\r\n\r\nx";
+    const socket = net.connect(address.port, address.host);
+    const chunks: Buffer[] = [];
+    socket.on("data", (chunk: Buffer) => chunks.push(chunk));
+    socket.write(request);
     await expect.poll(() => ingest.requests.length).toBe(1);
     const closed = receiver.close(10_000);
+    await new Promise((resolve) => socket.write(request, resolve));
+    await expect.poll(() => receiver.stats.count("http", "closing")).toBe(1);
     open.resolve();
-    expect((await first).status).toBe(200);
+    await once(socket, "close");
     await closed;
-    await expect(send(address, { headers: PROTOBUF, body: "x", agent })).rejects.toThrow(/./);
-    agent.destroy();
+    const statuses = Buffer.concat(chunks)
+      .toString()
+      .match(/HTTP\/1\.1 \d+/g);
+    expect(statuses).toEqual(["HTTP/1.1 200", "HTTP/1.1 503"]);
+    expect(ingest.requests).toHaveLength(1);
+    await expect(send(address, { headers: PROTOBUF, body: "x" })).rejects.toThrow(/ECONNREFUSED/);
   });
 
   test("a request that does not end is given up at the deadline", async () => {
