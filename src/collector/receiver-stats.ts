@@ -1,7 +1,7 @@
 import type { RefusalReason } from "./refusal.ts";
 
 /** How a request came. */
-export const RECEIVER_TRANSPORTS = ["http", "grpc"] as const;
+const RECEIVER_TRANSPORTS = ["http", "grpc"] as const;
 export type ReceiverTransport = (typeof RECEIVER_TRANSPORTS)[number];
 
 /** What became of a request: stored, or the reason why not. */

@@ -141,7 +141,7 @@ function leastBytes(pace: BodyPace, elapsedMs: number, lengthBytes = 0): number 
  *
  * Shape: undefined once all of it is inflated; `invalid` where it is no gzip, or is cut.
  */
-export function inflateGzip(compressed: Buffer, sink: ChunkSink): Promise<Refusal | undefined> {
+function inflateGzip(compressed: Buffer, sink: ChunkSink): Promise<Refusal | undefined> {
   return new Promise((resolve) => {
     const gunzip = createGunzip({ chunkSize: INFLATE_CHUNK_BYTES });
     const settle = (refusal: Refusal | undefined): void => {
