@@ -12,7 +12,8 @@ export function isOriginAllowed(
   if (origin === undefined) return true;
   if (allowed.includes(origin)) return true;
   const page = URL.parse(origin);
+  // A page from a file has no host, and must not be like a request that names none.
+  if (page === null || page.host === "" || host === undefined) return false;
   // Read with the page's scheme, so that a default port that only one of them writes is no difference.
-  const own = page === null ? null : URL.parse(`${page.protocol}//${host ?? ""}`);
-  return page !== null && own !== null && page.host === own.host;
+  return page.host === URL.parse(`${page.protocol}//${host}`)?.host;
 }
