@@ -6,8 +6,10 @@ import type { Needle } from "./text-matcher.ts";
  * Looks for a literal in all rows of a bytes column at once: rows stand one behind the other, so
  * one native search runs over the whole column, and each hit is put down to its row.
  *
- * Any case: ASCII is searched in a lower-cased copy of the column. Rows with other characters are
- * not decided here but reported as `unsure`, and their text is folded and tested one by one.
+ * Any case: a needle of ASCII is searched in a lower-cased copy of the column. Only two other
+ * characters fold to ASCII, so only rows that hold one of them stay open. Where the needle itself
+ * is not ASCII, rows with such bytes stay open. Open rows are `unsure`: the caller folds their text
+ * and tests it.
  */
 export interface ByteSearch {
   /** Rows that hold the needle, 1 each; rows that are `unsure` may be missing. */
@@ -25,26 +27,42 @@ export function searchColumn(
   const rows = column.starts.length;
   const hits = new Uint8Array(rows);
   if (rows === 0) return { hits, unsure: undefined };
-  const base = column.starts[0];
-  const lowered = needle.anyCase ? loweredColumns.of(column.data, column) : undefined;
-  const text = lowered?.text ?? column.data.subarray(base, column.ends[rows - 1]);
-  const haystack = Buffer.from(text.buffer, text.byteOffset, text.byteLength);
-  const bytes = Buffer.from(needle.bytes);
-  let row = 0;
-  let at = haystack.indexOf(bytes);
-  while (at >= 0) {
-    const offset = base + at;
-    row = rowAt(column.ends, offset, row);
-    const end = offset + bytes.length;
-    if (end > column.ends[row]) {
-      at = haystack.indexOf(bytes, at + 1);
-      continue;
-    }
-    const isHit = !checksBoundaries || hasBoundaries(column, needle, row, offset, end);
+  if (needle.anyCase && !needle.isAscii) return { hits, unsure: rowsNotAscii(column) };
+  const text = needle.anyCase ? loweredColumns.of(column) : textOf(column);
+  forEachHit(column, text, needle.bytes, (row, start, end) => {
+    const isHit = !checksBoundaries || hasBoundaries(column, needle, row, start, end);
     if (isHit) hits[row] = 1;
-    at = haystack.indexOf(bytes, isHit ? column.ends[row] - base : at + 1);
+    return isHit;
+  });
+  return { hits, unsure: needle.anyCase ? rowsWithLookAlikes(column, needle) : undefined };
+}
+
+/** The bytes of all rows, from the first one's start. */
+function textOf({ data, starts, ends }: BytesColumn): Uint8Array {
+  return data.subarray(starts[0], ends[ends.length - 1]);
+}
+
+/**
+ * Visits each occurrence within a row, in order; `visit` says whether the rest of the row can be
+ * passed over. `text` is `textOf(column)`, or the same in lower case.
+ */
+function forEachHit(
+  { starts, ends }: BytesColumn,
+  text: Uint8Array,
+  needle: Uint8Array,
+  visit: (row: number, start: number, end: number) => boolean,
+): void {
+  const haystack = Buffer.from(text.buffer, text.byteOffset, text.byteLength);
+  const base = starts[0];
+  let row = 0;
+  let at = haystack.indexOf(needle);
+  while (at >= 0) {
+    const start = base + at;
+    const end = start + needle.length;
+    row = rowAt(ends, start, row);
+    const passesRow = end <= ends[row] && visit(row, start, end);
+    at = haystack.indexOf(needle, passesRow ? ends[row] - base : at + 1);
   }
-  return { hits, unsure: lowered?.notAscii };
 }
 
 function hasBoundaries(
@@ -71,41 +89,26 @@ function rowAt(ends: Uint32Array, offset: number, from: number): number {
   return low;
 }
 
-interface LoweredColumn {
-  /** The column's bytes from its first row to its last, ASCII letters in lower case. */
-  readonly text: Uint8Array;
-  /** Rows with bytes from 0x80; undefined where there are none. */
-  readonly notAscii: Uint8Array | undefined;
-}
-
-/** Kept as long as the column's bytes are (in the column cache, or for one query). */
+/** Lower-cased columns, kept as long as the column's bytes are (in the cache, or for one query). */
 class LoweredColumns {
-  readonly #known = new WeakMap<Uint8Array, LoweredColumn>();
+  readonly #known = new WeakMap<Uint8Array, Uint8Array>();
 
-  of(data: Uint8Array, column: BytesColumn): LoweredColumn {
-    const known = this.#known.get(data);
+  of(column: BytesColumn): Uint8Array {
+    const known = this.#known.get(column.data);
     if (known !== undefined) return known;
-    const lowered = lowerColumn(column);
-    this.#known.set(data, lowered);
+    const lowered = lowerAscii(textOf(column));
+    this.#known.set(column.data, lowered);
     return lowered;
   }
 }
 
 const loweredColumns = new LoweredColumns();
 
-function lowerColumn(column: BytesColumn): LoweredColumn {
-  const rows = column.starts.length;
-  const source = column.data.subarray(column.starts[0], column.ends[rows - 1]);
+/** A copy with `A` to `Z` as `a` to `z`, four bytes at a time. */
+function lowerAscii(source: Uint8Array): Uint8Array {
   const words = new Uint32Array(Math.ceil(source.length / 4));
   const text = new Uint8Array(words.buffer, 0, source.length);
   text.set(source);
-  const highBits = lowerWords(words);
-  return { text, notAscii: highBits === 0 ? undefined : rowsWithHighBits(column) };
-}
-
-/** Lower-cases four ASCII bytes at a time, and returns the high bits of all bytes. */
-function lowerWords(words: Uint32Array): number {
-  let highBits = 0;
   for (let index = 0; index < words.length; index++) {
     const word = words[index];
     const low = word & 0x7f7f7f7f;
@@ -113,12 +116,31 @@ function lowerWords(words: Uint32Array): number {
     const pastZ = low + 0x25252525;
     const isUpper = (fromA ^ pastZ) & ~word & 0x80808080;
     words[index] = word | (isUpper >>> 2);
-    highBits |= word & 0x80808080;
   }
-  return highBits;
+  return text;
 }
 
-function rowsWithHighBits({ data, starts, ends }: BytesColumn): Uint8Array {
+/** Characters outside ASCII that fold to a letter within, in UTF-8: Kelvin and the long s. */
+const LOOK_ALIKES = [
+  { letter: 0x6b, bytes: Uint8Array.of(0xe2, 0x84, 0xaa) },
+  { letter: 0x73, bytes: Uint8Array.of(0xc5, 0xbf) },
+] as const;
+
+/** Rows that may match a folded ASCII needle although their bytes do not. */
+function rowsWithLookAlikes(column: BytesColumn, needle: Needle): Uint8Array | undefined {
+  let rows: Uint8Array | undefined;
+  for (const { letter, bytes } of LOOK_ALIKES) {
+    if (!needle.bytes.includes(letter)) continue;
+    forEachHit(column, textOf(column), bytes, (row) => {
+      rows ??= new Uint8Array(column.starts.length);
+      rows[row] = 1;
+      return true;
+    });
+  }
+  return rows;
+}
+
+function rowsNotAscii({ data, starts, ends }: BytesColumn): Uint8Array {
   const rows = new Uint8Array(starts.length);
   for (let row = 0; row < rows.length; row++) {
     for (let offset = starts[row]; offset < ends[row]; offset++) {

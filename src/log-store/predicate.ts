@@ -10,7 +10,7 @@ import type { FieldColumn } from "./field-column.ts";
 import { fieldColumn, messageText, textOf } from "./field-column.ts";
 import type { BlockHeader } from "./segment-format.ts";
 import type { TextMatcher } from "./text-matcher.ts";
-import { compileTextMatch, isAsciiNeedle } from "./text-matcher.ts";
+import { compileTextMatch } from "./text-matcher.ts";
 import type { ValueTest } from "./value-test.ts";
 import { compileFieldTest } from "./value-test.ts";
 
@@ -261,12 +261,10 @@ function columnHits(
     return Uint8Array.from(candidates, (isIn, row) => (isIn === 1 && test(row) ? 1 : 0));
   }
   const { hits, unsure } = searchColumn(column, needle, decidesHits);
-  const isAscii = isAsciiNeedle(needle);
   for (let row = 0; row < hits.length; row++) {
     if (candidates[row] === 0) hits[row] = 0;
     else if (unsure?.[row] === 1) hits[row] = test(row) ? 1 : 0;
     else if (hits[row] === 1 && !decidesHits) hits[row] = test(row) ? 1 : 0;
-    else if (needle.anyCase && !isAscii) hits[row] = 0;
   }
   return hits;
 }

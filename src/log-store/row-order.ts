@@ -1,4 +1,6 @@
+import { copyBytes } from "../wire/byte-ranges.ts";
 import type { Block, TimeColumn } from "./block.ts";
+import { compareTimes, permute, timeOrder } from "./time-order.ts";
 
 /** All rows of the slices, ordered by (day, time, seq). */
 export class RowOrder {
@@ -31,30 +33,24 @@ export class RowOrder {
 
   #isSorted(): boolean {
     for (let index = 1; index < this.row.length; index++) {
-      if (this.#compare(index - 1, index) > 0) return false;
+      const byTime = compareTimes(
+        this.#day[index - 1],
+        this.#ns[index - 1],
+        this.#day[index],
+        this.#ns[index],
+      );
+      if (byTime > 0) return false;
     }
     return true;
   }
 
-  /** Order of two rows by (day, time); rows arrive by seq, so a stable sort does the rest. */
-  #compare(left: number, right: number): number {
-    return this.#day[left] - this.#day[right] || this.#ns[left] - this.#ns[right];
-  }
-
+  /** Rows arrive by number, so a stable sort by time gives the order (day, time, seq). */
   #sort(): void {
-    const order = Array.from(this.row.keys()).sort((left, right) => this.#compare(left, right));
-    const [slice, row, day, ns] = [
-      this.slice.slice(),
-      this.row.slice(),
-      this.#day.slice(),
-      this.#ns.slice(),
-    ];
-    for (const [target, source] of order.entries()) {
-      this.slice[target] = slice[source];
-      this.row[target] = row[source];
-      this.#day[target] = day[source];
-      this.#ns[target] = ns[source];
-    }
+    const order = timeOrder(this.#day, this.#ns);
+    permute(this.slice, order);
+    permute(this.row, order);
+    permute(this.#day, order);
+    permute(this.#ns, order);
   }
 
   /** The days, in order, and where each one's rows stand. */
@@ -174,8 +170,7 @@ export class GatheredRows {
     for (let index = 0; index < this.count; index++) {
       const source = sources[this.#order.slice[this.#from + index]];
       const row = this.#order.row[this.#from + index];
-      data.set(source.data.subarray(source.starts[row], source.ends[row]), end);
-      end += lengths[index];
+      end = copyBytes(source.data, source.starts[row], source.ends[row], data, end);
     }
     return { lengths, data };
   }

@@ -10,8 +10,9 @@ import { BATCH_ENTRIES_MAX } from "./log-store.ts";
 import { compileFilter } from "./predicate.ts";
 import { QueryMeter } from "./query-meter.ts";
 import type { MatchedBlock, ScanContext, Source } from "./scan.ts";
-import { blocksOf, compareTimes, guarded, matchBlock, sourcesOf, TimeBounds } from "./scan.ts";
+import { blocksOf, guarded, matchBlock, sourcesOf, TimeBounds } from "./scan.ts";
 import type { Snapshot } from "./snapshot.ts";
+import { compareTimes } from "./time-order.ts";
 
 /** A batch is handed on once its lines take this much. */
 const BATCH_BYTES = 256 * 1024;

@@ -8,6 +8,7 @@ import type { SegmentEntry } from "./segment-format.ts";
 import type { SegmentFiles } from "./segment-files.ts";
 import { SegmentDamage } from "./segment-reader.ts";
 import type { Snapshot } from "./snapshot.ts";
+import { compareTimes } from "./time-order.ts";
 
 /** What a scan works with. */
 export interface ScanContext {
@@ -32,11 +33,6 @@ export interface Span {
   readonly minNs: number;
   readonly maxDay: number;
   readonly maxNs: number;
-}
-
-/** Less than 0 where the first time is before the second. */
-export function compareTimes(day: number, ns: number, otherDay: number, otherNs: number): number {
-  return day - otherDay || ns - otherNs;
 }
 
 /** The times of a query as day and nanosecond: `from` inclusive, `to` exclusive. */

@@ -14,6 +14,7 @@ export interface Needle {
   /** UTF-8; folded where `anyCase`. */
   readonly bytes: Uint8Array;
   readonly anyCase: boolean;
+  readonly isAscii: boolean;
   /** The byte to the left (right) of a hit must not belong to a word. */
   readonly needsLeftBoundary: boolean;
   readonly needsRightBoundary: boolean;
@@ -41,6 +42,7 @@ class LiteralMatcher implements TextMatcher {
     this.needle = {
       bytes: new TextEncoder().encode(this.#text),
       anyCase: match.anyCase,
+      isAscii: isAscii(this.#text),
       // A boundary means something only beside a character that belongs to a word itself.
       needsLeftBoundary: match.startsAtWord && isWordUnit(this.#text.charCodeAt(0)),
       needsRightBoundary: match.endsAtWord && isWordUnit(last),
@@ -62,9 +64,4 @@ class LiteralMatcher implements TextMatcher {
     }
     return false;
   }
-}
-
-/** Whether a folded needle can only occur in text that is not all ASCII. */
-export function isAsciiNeedle(needle: Needle): boolean {
-  return isAscii(new TextDecoder().decode(needle.bytes));
 }
