@@ -1,3 +1,4 @@
+import { enableCompileCache } from "node:module";
 import { Command, CommanderError } from "commander";
 import { registerConfigCommands } from "./command-config.ts";
 import { registerLogsCommands } from "./command-logs.ts";
@@ -46,6 +47,9 @@ function endOfParsing(error: CommanderError): number {
   if (error.code !== "commander.help") process.stderr.write("hint: run `dora --help`\n");
   return EXIT_WRONG_USAGE;
 }
+
+// Halves the time to start: compiled code is kept in the system's temporary folder between runs.
+enableCompileCache();
 
 // A command may have set a code of its own, such as for an answer that is partial.
 const code = await run(process.argv);
