@@ -8,10 +8,10 @@ import type { TraceTree } from "./trace-tree.ts";
 import { buildTraceTree } from "./trace-tree.ts";
 
 /** Spans, and log records, of one trace that are read; the answer says when there are more. */
-export const TRACE_ENTRIES_MAX = 10_000;
+const TRACE_ENTRIES_MAX = 10_000;
 
 /** Bytes of JSON, spans and logs each, that one trace may hold in memory. */
-export const TRACE_BYTES_MAX = 32 * 1024 * 1024;
+const TRACE_BYTES_MAX = 32 * 1024 * 1024;
 
 /** One trace, and whether it is the whole of it. */
 export interface TraceAnswer extends TraceTree {

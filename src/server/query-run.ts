@@ -2,7 +2,7 @@ import type { FastifyReply, FastifyRequest } from "fastify";
 import type { ApiContext } from "./api-context.ts";
 
 /** Who asks, for counting: the principal, or without authentication the address. */
-export function principalOf(request: FastifyRequest): string {
+function principalOf(request: FastifyRequest): string {
   return request.getDecorator<string>("principal") || request.ip;
 }
 
