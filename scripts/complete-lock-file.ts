@@ -9,40 +9,41 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { z } from "zod";
 
-const Entry = z.looseObject({
-  version: z.string().optional(),
-  dev: z.boolean().optional(),
-  optionalDependencies: z.record(z.string(), z.string()).optional(),
-});
-const Lock = z.looseObject({ packages: z.record(z.string(), Entry) });
+/** Records, not objects, so that all keys keep their order. */
+const Json = z.record(z.string(), z.unknown());
+const Packages = z.record(z.string(), Json);
+const OptionalDependencies = z.record(z.string(), z.string()).default({});
 
 const LOCK_FILE = new URL("../package-lock.json", import.meta.url);
 
-const lock = Lock.parse(JSON.parse(readFileSync(LOCK_FILE, "utf8")));
-const packages = new Map(Object.entries(lock.packages));
-for (const entry of Object.values(lock.packages)) {
-  for (const [name, version] of Object.entries(entry.optionalDependencies ?? {})) {
+const lock = Json.parse(JSON.parse(readFileSync(LOCK_FILE, "utf8")));
+const packages = Packages.parse(lock["packages"]);
+const completed = new Map(Object.entries(packages));
+for (const entry of Object.values(packages)) {
+  const optional = OptionalDependencies.parse(entry["optionalDependencies"]);
+  for (const [name, version] of Object.entries(optional)) {
     const path = `node_modules/${name}`;
-    if (packages.has(path) || !/^\d/.test(version)) continue;
-    packages.set(path, {
+    if (completed.has(path) || !/^\d/.test(version)) continue;
+    const { cpu, libc, os } = platformOf(name);
+    completed.set(path, {
       version,
-      ...platformOf(name),
-      ...(entry.dev === true ? { dev: true } : {}),
+      cpu,
+      ...(entry["dev"] === true ? { dev: true } : {}),
+      ...(libc === undefined ? {} : { libc }),
       optional: true,
+      os,
     });
     console.log(`added ${name} ${version}`);
   }
 }
-const sorted = [...packages].sort(([left], [right]) => left.localeCompare(right, "en"));
-writeFileSync(
-  LOCK_FILE,
-  `${JSON.stringify({ ...lock, packages: Object.fromEntries(sorted) }, null, 2)}\n`,
-);
+const sorted = [...completed].sort(([left], [right]) => left.localeCompare(right, "en"));
+lock["packages"] = Object.fromEntries(sorted);
+writeFileSync(LOCK_FILE, `${JSON.stringify(lock, null, 2)}\n`);
 
 /** Reads the platform from names such as `binding-linux-arm64-musl` and `linux-x64`. */
 function platformOf(name: string): {
   readonly cpu: readonly string[];
-  readonly libc?: readonly string[];
+  readonly libc: readonly string[] | undefined;
   readonly os: readonly string[];
 } {
   const found = /(aix|android|darwin|freebsd|linux|openharmony|win32)-([a-z0-9]+)(-musl)?/.exec(
@@ -51,5 +52,5 @@ function platformOf(name: string): {
   const [, os, cpu, musl] = found ?? [];
   if (os === undefined || cpu === undefined) throw new Error(`no platform in the name ${name}`);
   const libc = os !== "linux" || cpu === "arm" ? undefined : musl === undefined ? "glibc" : "musl";
-  return { cpu: [cpu], ...(libc === undefined ? {} : { libc: [libc] }), os: [os] };
+  return { cpu: [cpu], libc: libc === undefined ? undefined : [libc], os: [os] };
 }

@@ -1,7 +1,12 @@
 import { createHash } from "node:crypto";
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
-import { generateLoad, LOAD_DAY_UNIX_MS, type LoadRequest } from "../../bench/load.ts";
+import {
+  generateLoad,
+  LOAD_DAY_UNIX_MS,
+  type LoadRequest,
+  type LoadRow,
+} from "../../bench/load.ts";
 import { OtlpLogWriter } from "../../bench/otlp-writer.ts";
 import { APPLICATIONS } from "../../bench/applications.ts";
 import { decodeReferenceRequest } from "../wire/otlp-reference.ts";
@@ -77,22 +82,10 @@ describe("the load's encoder", () => {
       const { resourceLogs } = Request.parse(decodeReferenceRequest("logs", body));
       const records = resourceLogs.flatMap(({ scopeLogs }) =>
         scopeLogs.flatMap(({ scope, logRecords }) =>
-          logRecords.map((record) => ({ ...record, logger: scope.name })),
+          logRecords.map((record) => Object.assign(record, { logger: scope.name })),
         ),
       );
-      expect(records).toEqual(
-        rows.map((row) => ({
-          timeUnixNano: row.timeUnixNs.toString(),
-          severityNumber: row.severityNumber,
-          severityText: row.severityText,
-          body: { stringValue: row.body },
-          attributes: row.attributes.map(([key]) => ({ key })),
-          ...(row.traceId === ""
-            ? {}
-            : { traceId: toBase64(row.traceId), spanId: toBase64(row.spanId), flags: 1 }),
-          logger: row.logger,
-        })),
-      );
+      expect(records).toEqual(rows.map(toReference));
     }
   });
 
@@ -126,6 +119,23 @@ describe("the load's encoder", () => {
     });
   });
 });
+
+/** A row as protobufjs gives its record. */
+function toReference(row: LoadRow): object {
+  const trace =
+    row.traceId === ""
+      ? {}
+      : { traceId: toBase64(row.traceId), spanId: toBase64(row.spanId), flags: 1 };
+  return {
+    timeUnixNano: row.timeUnixNs.toString(),
+    severityNumber: row.severityNumber,
+    severityText: row.severityText,
+    body: { stringValue: row.body },
+    attributes: row.attributes.map(([key]) => ({ key })),
+    ...trace,
+    logger: row.logger,
+  };
+}
 
 function toBase64(hex: string): string {
   return Buffer.from(hex, "hex").toString("base64");
