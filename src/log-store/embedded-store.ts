@@ -21,7 +21,7 @@ import type {
   SearchEnd,
   SearchRequest,
 } from "./log-store.ts";
-import type { ManifestState } from "./manifest.ts";
+import { Maintenance } from "./maintenance.ts";
 import type { BlockRows } from "./open-table.ts";
 import { InlineScanRunner } from "./scan-inline.ts";
 import { ScanPool } from "./scan-pool.ts";
@@ -32,18 +32,6 @@ import { SEGMENTS_FOLDER, SegmentShelf } from "./segment-shelf.ts";
 import type { Snapshot } from "./snapshot.ts";
 import type { StoreLog } from "./store-log.ts";
 import { silentLog } from "./store-log.ts";
-
-/** A seal begins once this much raw data is open, so that about 64 MB is unsealed at most. */
-const SEAL_BYTES = 40 * 1024 * 1024;
-
-/** Rows are sealed after this long, however few they are. */
-const SEAL_AGE_MS = 30_000;
-
-/** How often ages are looked at: of open rows, and of segments for retention. */
-const TICK_MS = 1000;
-
-/** After a failed seal the next try waits this long. */
-const SEAL_RETRY_MS = 5000;
 
 /** The newest matching records that a live search may begin with. */
 export const FOLLOW_BACKLOG_MAX = 10_000;
@@ -83,20 +71,13 @@ export interface StoreStats {
  * run in workers.
  */
 export class EmbeddedStore implements LogStore, Ingest {
-  readonly #options: EmbeddedStoreOptions;
-  readonly #clock: Clock;
-  readonly #log: StoreLog;
   readonly #lock: { release(): void };
   readonly #intake: Intake;
   readonly #shelf: SegmentShelf;
   readonly #sealer: Sealer;
+  readonly #maintenance: Maintenance;
   readonly #runner: ScanRunner;
   readonly #followers: Set<Follower>;
-  #timer: NodeJS.Timeout | undefined;
-  /** Seals and retention, one after the other. */
-  #maintenance: Promise<void> = Promise.resolve();
-  #isMaintaining = false;
-  #sealNotBeforeMs = 0;
   #isClosed = false;
 
   /**
@@ -129,7 +110,7 @@ export class EmbeddedStore implements LogStore, Ingest {
       for (const sentence of report.damage) log.warn(sentence);
       for (const { signal, rows } of lost) intake.counters.of(signal).lose("damaged", rows);
       const store = new EmbeddedStore(options, { lock, intake, shelf, followers });
-      if (mode === "write" && lost.length > 0) await shelf.save(store.#state({}));
+      if (mode === "write" && lost.length > 0) await shelf.save(store.#maintenance.state({}));
       return store;
     } catch (error) {
       lock.release();
@@ -147,25 +128,27 @@ export class EmbeddedStore implements LogStore, Ingest {
     },
   ) {
     const mode = options.mode ?? "write";
-    this.#options = options;
-    this.#clock = options.clock;
-    this.#log = options.log ?? silentLog;
     this.#lock = parts.lock;
     this.#intake = parts.intake;
     this.#shelf = parts.shelf;
     this.#followers = parts.followers;
     this.#sealer = options.sealer ?? new WorkerSealer();
     this.#runner = options.runner ?? (mode === "read" ? new InlineScanRunner() : new ScanPool());
-    if (mode === "write") {
-      this.#timer = setInterval(() => this.#tick(), TICK_MS);
-      this.#timer.unref();
-    }
+    this.#maintenance = new Maintenance({
+      intake: this.#intake,
+      shelf: this.#shelf,
+      sealer: this.#sealer,
+      clock: options.clock,
+      log: options.log ?? silentLog,
+      retentionMs: options.retentionMs,
+    });
+    if (mode === "write") this.#maintenance.start();
   }
 
   append(request: AppendRequest): Promise<AppendResult> {
     const answer = this.#intake.append(request);
     return answer.then((result) => {
-      if (this.#intake.unsealedBytes >= SEAL_BYTES) this.#maintain();
+      this.#maintenance.onRowsAdded();
       return result;
     });
   }
@@ -239,7 +222,7 @@ export class EmbeddedStore implements LogStore, Ingest {
       range: ALL_TIME,
       order: "newest",
       limit,
-      budget: UNBOUNDED,
+      budget: BACKLOG_BUDGET,
     };
     const lines: string[] = [];
     for await (const batch of this.#runner.search(snapshot, search, signal)) {
@@ -270,114 +253,22 @@ export class EmbeddedStore implements LogStore, Ingest {
     return { snapshot, release };
   }
 
-  #tick(): void {
-    const isOld = SIGNALS.some((signal) => this.#intake.table(signal).oldestAgeMs > SEAL_AGE_MS);
-    if (isOld || this.#expired().length > 0) this.#maintain();
-  }
-
-  /** Starts what maintenance is due, unless it is at work already. */
-  #maintain(): void {
-    if (this.#isMaintaining || this.#isClosed) return;
-    if (this.#clock.monotonicMs() < this.#sealNotBeforeMs) return;
-    this.#isMaintaining = true;
-    this.#maintenance = this.#runMaintenance()
-      .catch((error: unknown) => {
-        this.#sealNotBeforeMs = this.#clock.monotonicMs() + SEAL_RETRY_MS;
-        this.#log.error("sealing failed; nothing is lost, it is tried again", {
-          error: errorMessage(error),
-        });
-      })
-      .finally(() => {
-        this.#isMaintaining = false;
-      });
-  }
-
-  async #runMaintenance(): Promise<void> {
-    do {
-      const isFull = this.#intake.unsealedBytes >= SEAL_BYTES;
-      for (const signal of SIGNALS) {
-        const table = this.#intake.table(signal);
-        const isDue = isFull && table.unsealedBytes >= SEAL_BYTES / SIGNALS.length;
-        if (isDue || table.oldestAgeMs > SEAL_AGE_MS) await this.#seal(signal);
-      }
-      await this.expire();
-      await this.#shelf.sweep();
-      // What arrived meanwhile may be due again.
-    } while (this.#intake.unsealedBytes >= SEAL_BYTES && !this.#isClosed);
-  }
-
-  /** Seals everything that is committed, now. For tests, and for what comes before a copy. */
-  async seal(): Promise<void> {
-    await this.#maintenance;
-    for (const signal of SIGNALS) await this.#seal(signal);
-  }
-
-  /**
-   * One seal: compute segments, write them, name them in the manifest, and only then let go of the
-   * open rows and of the journal's files.
-   */
-  async #seal(signal: Signal): Promise<void> {
-    const table = this.#intake.table(signal);
-    const rows = table.committedRows();
-    const last = rows[rows.length - 1];
-    if (last === undefined) return;
-    const firstSeq = rows[0].block.seqAt(rows[0].from);
-    const position = last.block.seqAt(last.to - 1) + 1;
-    const state = this.#state({ [signal]: position });
-    for (const { block } of rows) block.readers += 1;
-    try {
-      const slices = rows.map(({ block, from, to }) => block.slice(from, to));
-      const segments = await this.#sealer.seal({ signal, slices, firstSeq, position, state });
-      await this.#shelf.add(segments, state);
-      table.seal(rows);
-    } finally {
-      for (const { block } of rows) block.readers -= 1;
-    }
-    await this.#releaseJournal();
-  }
-
-  async #releaseJournal(): Promise<void> {
-    const oldest = SIGNALS.map((signal) => this.#intake.table(signal).oldestSeq);
-    const needed = oldest.filter((seq) => seq !== undefined);
-    await this.#intake.journal.release(Math.min(this.#shelf.state.countedSeq, ...needed));
-  }
-
-  #expired(): SegmentShelf["segments"] {
-    const { retentionMs } = this.#options;
-    if (retentionMs === undefined) return [];
-    const oldestMs = Number(this.#clock.nowUnixNs() / 1_000_000n) - retentionMs;
-    return this.#shelf.segments.filter(({ maxReceivedMs }) => maxReceivedMs < oldestMs);
+  /** Seals everything that is committed, now. */
+  seal(): Promise<void> {
+    return this.#maintenance.seal();
   }
 
   /** Removes the segments past the retention, now. */
-  async expire(): Promise<void> {
-    const expired = this.#expired();
-    if (expired.length === 0) return;
-    for (const { signal, rows } of expired) this.#intake.counters.of(signal).lose("expired", rows);
-    await this.#shelf.remove(expired, this.#state({}));
-    this.#log.info("removed segments past the retention", { segments: expired.length });
-  }
-
-  /** The state to commit, with new positions for some signals. */
-  #state(positions: Partial<PerSignal<number>>): ManifestState {
-    const { storeId, createdUnixMs, positions: current } = this.#shelf.state;
-    return {
-      storeId,
-      createdUnixMs,
-      nextSeq: this.#intake.committedSeq,
-      positions: { ...current, ...positions },
-      countedSeq: this.#intake.committedSeq,
-      counters: this.#intake.counters.committed(),
-    };
+  expire(): Promise<void> {
+    return this.#maintenance.expire();
   }
 
   /** Takes nothing more, waits for what is on its way to disk, and frees the folder. */
   async close(): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    clearInterval(this.#timer);
     await this.#intake.close();
-    await this.#maintenance;
+    await this.#maintenance.close();
     await this.#runner.close();
     await this.#sealer.close();
     this.#lock.release();
@@ -386,8 +277,9 @@ export class EmbeddedStore implements LogStore, Ingest {
 
 const JOURNAL_FOLDER = "journal";
 
-const UNBOUNDED = {
-  timeMs: Number.POSITIVE_INFINITY,
+/** A live search begins after this long at the latest, with what was found by then. */
+const BACKLOG_BUDGET = {
+  timeMs: 10_000,
   scanBytes: Number.POSITIVE_INFINITY,
   memoryBytes: Number.POSITIVE_INFINITY,
 };

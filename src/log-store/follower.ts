@@ -56,10 +56,12 @@ export class Follower {
   /** The hits since the last call, or undefined once `signal` is aborted. Waits for some. */
   async take(signal: AbortSignal): Promise<FollowBatch | undefined> {
     while (this.#batches.length === 0 && this.#missed === 0 && !signal.aborted) {
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve;
-        signal.addEventListener("abort", () => resolve(), { once: true });
-      });
+      const { promise, resolve } = Promise.withResolvers<void>();
+      const wake = (): void => resolve();
+      this.#wake = wake;
+      signal.addEventListener("abort", wake);
+      await promise;
+      signal.removeEventListener("abort", wake);
     }
     if (signal.aborted) return undefined;
     const batches = this.#batches;

@@ -7,6 +7,7 @@ import type { Signal } from "../../src/core/record.ts";
 import { ALL_TIME, toUnixNs } from "../../src/core/time.ts";
 import { EmbeddedStore } from "../../src/log-store/embedded-store.ts";
 import { systemClock } from "../../src/core/clock.ts";
+import { otlpJsonToProtobuf } from "../../src/wire/otlp-json.ts";
 import { encodeMetricsRequest, encodeTracesRequest } from "../../src/wire/otlp-encode.ts";
 import { withVersion } from "./newer-version.ts";
 import {
@@ -177,6 +178,35 @@ test("a record that breaks a limit is rejected and counted, its neighbours are s
   expect(await messages(store)).toEqual(["fine", "fine too"]);
   expect(store.counters().logs).toMatchObject({ received: 4, stored: 2, rejected: 2 });
   expect(lawHolds(store)).toBe(true);
+});
+
+test("a record without a time has its observed time, without both the time of receipt (OTLP-024)", async () => {
+  const clock = { nowUnixNs: () => NOON, monotonicMs: () => 0 };
+  const store = await openStore(temporaryFolder(), { clock });
+  await appendLogs(store, [
+    { timeUnixNs: 0n, body: "neither" },
+    { timeUnixNs: 0n, observedTimeUnixNs: NOON - 5n, body: "observed" },
+  ]);
+  const { entries } = await searchAll(store);
+  expect(entries.map(({ message, timestamp }) => [message, timestamp])).toEqual([
+    ["observed", "2024-10-04T11:59:59.999999995Z"],
+    ["neither", "2024-10-04T12:00:00.000000Z"],
+  ]);
+});
+
+test("of two attributes with one key the last one counts (OTLP-028)", async () => {
+  const store = await openStore(temporaryFolder());
+  const body = otlpJsonToProtobuf("logs", Buffer.from(TWICE_THE_KEY));
+  await store.append({ signal: "logs", body, principal: "" });
+  const { entries } = await searchAll(store);
+  expect(entries).toMatchObject([{ attributes: { key: "second" } }]);
+  const filter = (text: string): Filter => ({
+    kind: "field",
+    field: { target: "attribute", key: "key" },
+    test: { op: "equals", text, anyCase: false },
+  });
+  expect(await messages(store, { filter: filter("second") })).toEqual(["x"]);
+  expect(await messages(store, { filter: filter("first") })).toEqual([]);
 });
 
 test("records of several days are sealed to a segment a day, and searched in time order", async () => {
@@ -468,6 +498,27 @@ async function linesOf(
   const lines = new TextDecoder().decode(step.value.lines).split("\n").slice(0, -1);
   return lines.map((line): unknown => JSON.parse(line));
 }
+
+/** One log record with the attribute `key` twice. */
+const TWICE_THE_KEY = JSON.stringify({
+  resourceLogs: [
+    {
+      scopeLogs: [
+        {
+          logRecords: [
+            {
+              body: { stringValue: "x" },
+              attributes: [
+                { key: "key", value: { stringValue: "first" } },
+                { key: "key", value: { stringValue: "second" } },
+              ],
+            },
+          ],
+        },
+      ],
+    },
+  ],
+});
 
 function parseJson(text: string): unknown {
   return JSON.parse(text);

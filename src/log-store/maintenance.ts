@@ -1,0 +1,191 @@
+import type { Clock } from "../core/clock.ts";
+import { errorMessage } from "../core/errors.ts";
+import type { Signal } from "../core/record.ts";
+import { SIGNALS } from "../core/record.ts";
+import type { PerSignal } from "./counters.ts";
+import type { Intake } from "./intake.ts";
+import type { ManifestState } from "./manifest.ts";
+import type { Sealer } from "./sealer.ts";
+import type { SegmentShelf } from "./segment-shelf.ts";
+import type { StoreLog } from "./store-log.ts";
+
+/** A seal begins once this much raw data is open, so that about 64 MB is unsealed at most. */
+const SEAL_BYTES = 40 * 1024 * 1024;
+
+/** Rows are sealed after this long, however few they are. */
+const SEAL_AGE_MS = 30_000;
+
+/** How often ages are looked at: of open rows, and of segments for retention. */
+const TICK_MS = 1000;
+
+/** After a failed seal the next try waits this long. */
+const SEAL_RETRY_MS = 5000;
+
+export interface MaintenanceParts {
+  readonly intake: Intake;
+  readonly shelf: SegmentShelf;
+  readonly sealer: Sealer;
+  readonly clock: Clock;
+  readonly log: StoreLog;
+  readonly retentionMs: number | undefined;
+}
+
+/**
+ * Seals and retention: one step after the other, beside the requests that come in meanwhile. Each
+ * step ends with a manifest on disk, or changes nothing.
+ *
+ * Concurrency: one thread; calls queue up.
+ */
+export class Maintenance {
+  readonly #parts: MaintenanceParts;
+  #timer: NodeJS.Timeout | undefined;
+  #queue: Promise<void> = Promise.resolve();
+  #isQueued = false;
+  #notBeforeMs = 0;
+  #isClosed = false;
+
+  constructor(parts: MaintenanceParts) {
+    this.#parts = parts;
+  }
+
+  /** Looks at ages from now on. */
+  start(): void {
+    this.#timer = setInterval(() => this.#tick(), TICK_MS);
+    this.#timer.unref();
+  }
+
+  /** To be called after rows were added: seals where that is due. */
+  onRowsAdded(): void {
+    if (this.#parts.intake.unsealedBytes >= SEAL_BYTES) this.#begin();
+  }
+
+  #tick(): void {
+    const { intake } = this.#parts;
+    const isOld = SIGNALS.some((signal) => intake.table(signal).oldestAgeMs > SEAL_AGE_MS);
+    if (isOld || this.#expired().length > 0) this.#begin();
+  }
+
+  #begin(): void {
+    const { clock, log } = this.#parts;
+    if (this.#isQueued || this.#isClosed || clock.monotonicMs() < this.#notBeforeMs) return;
+    this.#isQueued = true;
+    this.#enqueue(() => this.#run())
+      .catch((error: unknown) => {
+        this.#notBeforeMs = clock.monotonicMs() + SEAL_RETRY_MS;
+        log.error("sealing failed; nothing is lost, it is tried again", {
+          error: errorMessage(error),
+        });
+      })
+      .finally(() => {
+        this.#isQueued = false;
+      });
+  }
+
+  #enqueue(step: () => Promise<void>): Promise<void> {
+    const done = this.#queue.then(step);
+    // The failure goes to this step's caller; the next one waits only for its end.
+    this.#queue = done.catch(() => undefined);
+    return done;
+  }
+
+  async #run(): Promise<void> {
+    const { intake, shelf } = this.#parts;
+    do {
+      const isFull = intake.unsealedBytes >= SEAL_BYTES;
+      for (const signal of SIGNALS) {
+        const table = intake.table(signal);
+        const isDue = isFull && table.unsealedBytes >= SEAL_BYTES / SIGNALS.length;
+        if (isDue || table.oldestAgeMs > SEAL_AGE_MS) await this.#seal(signal);
+      }
+      await this.#expire();
+      await shelf.sweep();
+      // What arrived meanwhile may be due again.
+    } while (intake.unsealedBytes >= SEAL_BYTES && !this.#isClosed);
+  }
+
+  /** Seals everything that is committed. */
+  seal(): Promise<void> {
+    return this.#enqueue(async () => {
+      for (const signal of SIGNALS) await this.#seal(signal);
+    });
+  }
+
+  /** Removes the segments past the retention. */
+  expire(): Promise<void> {
+    return this.#enqueue(() => this.#expire());
+  }
+
+  /**
+   * One seal: compute segments, write them, name them in the manifest, and only then let go of the
+   * open rows and of the journal's files.
+   */
+  async #seal(signal: Signal): Promise<void> {
+    const { intake, shelf, sealer } = this.#parts;
+    const table = intake.table(signal);
+    const rows = table.committedRows();
+    const last = rows[rows.length - 1];
+    if (last === undefined) return;
+    const firstSeq = rows[0].block.seqAt(rows[0].from);
+    const position = last.block.seqAt(last.to - 1) + 1;
+    const state = this.state({ [signal]: position });
+    for (const { block } of rows) block.readers += 1;
+    try {
+      const slices = rows.map(({ block, from, to }) => block.slice(from, to));
+      const segments = await sealer.seal({ signal, slices, firstSeq, position, state });
+      await shelf.add(segments, state);
+      table.seal(rows);
+    } finally {
+      for (const { block } of rows) block.readers -= 1;
+    }
+    await this.#releaseJournal();
+  }
+
+  async #releaseJournal(): Promise<void> {
+    const { intake, shelf } = this.#parts;
+    const oldest = SIGNALS.map((signal) => intake.table(signal).oldestSeq);
+    const needed = oldest.filter((seq) => seq !== undefined);
+    await intake.journal.release(Math.min(shelf.state.countedSeq, ...needed));
+  }
+
+  #expired(): SegmentShelf["segments"] {
+    const { clock, retentionMs, shelf } = this.#parts;
+    if (retentionMs === undefined) return [];
+    const oldestMs = Number(clock.nowUnixNs() / 1_000_000n) - retentionMs;
+    return shelf.segments.filter(({ maxReceivedMs }) => maxReceivedMs < oldestMs);
+  }
+
+  async #expire(): Promise<void> {
+    const { intake, shelf, log } = this.#parts;
+    const expired = this.#expired();
+    if (expired.length === 0) return;
+    for (const { signal, rows } of expired) intake.counters.of(signal).lose("expired", rows);
+    try {
+      await shelf.remove(expired, this.state({}));
+    } catch (error) {
+      for (const { signal, rows } of expired) intake.counters.of(signal).lose("expired", -rows);
+      throw error;
+    }
+    log.info("removed segments past the retention", { segments: expired.length });
+  }
+
+  /** The state to commit, with new positions for some signals. */
+  state(positions: Partial<PerSignal<number>>): ManifestState {
+    const { intake, shelf } = this.#parts;
+    const { storeId, createdUnixMs, positions: current } = shelf.state;
+    return {
+      storeId,
+      createdUnixMs,
+      nextSeq: intake.committedSeq,
+      positions: { ...current, ...positions },
+      countedSeq: intake.committedSeq,
+      counters: intake.counters.committed(),
+    };
+  }
+
+  /** Begins nothing more, and waits for what is under way. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    clearInterval(this.#timer);
+    await this.#queue;
+  }
+}
