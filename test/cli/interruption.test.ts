@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { Interruption } from "../../src/cli/interruption.ts";
 
 const FILE = new URL("../../src/cli/interruption.ts", import.meta.url).href;
@@ -21,6 +21,7 @@ test.each([
   const child = spawn(process.execPath, ["--input-type=module", "-e", HANGING], {
     stdio: ["ignore", "pipe", "inherit"],
   });
+  onTestFinished(() => void child.kill("SIGKILL"));
   child.stdout.setEncoding("utf8");
   expect(await once(child.stdout, "data")).toEqual(["ready\n"]);
   child.kill(name);

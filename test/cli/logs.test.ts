@@ -252,7 +252,7 @@ describe("dora logs tail", () => {
 
   test.each([
     ["jsonl", /"message":"retrying".*\n$/],
-    ["csv", /^timestamp,level,.*\r\n(?:.*\r\n)+.*,retrying,.*\r\n$/],
+    ["csv", /^timestamp,level,.*\r\n(?:2025-.*\r\n)*2025-.*,retrying,.*\r\n$/],
     ["yaml", /message: "retrying"/],
   ])("writes each record at once as %s", async (format, pattern) => {
     const args = ["logs", "--follow", "--dataflow", "picture", "--output", format, ...url];
