@@ -45,6 +45,7 @@ const startedMs = performance.now();
 const timer = setTimeout(() => fail(new Error("the demo took too long")), TIME_LIMIT_MS);
 process.on("exit", killAll);
 process.on("SIGINT", () => process.exit(130));
+process.on("SIGTERM", () => process.exit(143));
 
 try {
   await run();
