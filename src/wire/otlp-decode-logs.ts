@@ -1,6 +1,5 @@
 import { ByteRanges } from "./byte-ranges.ts";
-import { dayAt, ExportDecoder, nsAt } from "./otlp-decode.ts";
-import type { ProtobufReader } from "./protobuf-reader.ts";
+import { dayAt, RecordDecoder, nsAt } from "./otlp-decode.ts";
 import {
   readU32,
   WIRE_FIXED32,
@@ -61,24 +60,11 @@ export class LogRow {
 }
 
 /** Decodes `ExportLogsServiceRequest`. Source: opentelemetry-proto logs.proto `LogRecord`. */
-export class LogsDecoder extends ExportDecoder<LogRow> {
-  readonly #row = new LogRow();
+export class LogsDecoder extends RecordDecoder<LogRow> {
+  protected override readonly row = new LogRow();
 
-  protected override readItem(end: number, envelopeRejection: string | undefined): void {
-    const reader = this.reader;
-    const start = reader.position;
-    this.rejection = undefined;
-    this.#row.clear();
-    while (reader.position < end) this.#readField(reader, end);
-    const ordinal = this.ordinal++;
-    const { attributeCount } = this.#row;
-    const rejection = this.recordRejection(start, end, attributeCount, envelopeRejection);
-    if (rejection === undefined) this.sink?.add(reader.bytes, this.#row, ordinal);
-    else this.sink?.reject(ordinal, rejection);
-  }
-
-  #readField(reader: ProtobufReader, end: number): void {
-    const row = this.#row;
+  protected override readField(end: number): void {
+    const { reader, row } = this;
     const start = reader.position;
     const tag = reader.readTag(end);
     switch (tag) {
@@ -138,7 +124,7 @@ export class LogsDecoder extends ExportDecoder<LogRow> {
 
   #readBody(end: number): void {
     const reader = this.reader;
-    const row = this.#row;
+    const row = this.row;
     const start = reader.position;
     row.bodyKind = start === end ? BODY_ABSENT : BODY_VALUE;
     row.bodyStart = start;

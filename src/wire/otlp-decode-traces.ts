@@ -1,6 +1,5 @@
 import { ByteRanges } from "./byte-ranges.ts";
-import { dayAt, ExportDecoder, nsAt } from "./otlp-decode.ts";
-import type { ProtobufReader } from "./protobuf-reader.ts";
+import { dayAt, RecordDecoder, nsAt } from "./otlp-decode.ts";
 import {
   readU32,
   WIRE_FIXED32,
@@ -64,24 +63,11 @@ export class SpanRow {
 }
 
 /** Decodes `ExportTraceServiceRequest`. Source: opentelemetry-proto trace.proto `Span`. */
-export class TracesDecoder extends ExportDecoder<SpanRow> {
-  readonly #row = new SpanRow();
+export class TracesDecoder extends RecordDecoder<SpanRow> {
+  protected override readonly row = new SpanRow();
 
-  protected override readItem(end: number, envelopeRejection: string | undefined): void {
-    const reader = this.reader;
-    const start = reader.position;
-    this.rejection = undefined;
-    this.#row.clear();
-    while (reader.position < end) this.#readField(reader, end);
-    const ordinal = this.ordinal++;
-    const { attributeCount } = this.#row;
-    const rejection = this.recordRejection(start, end, attributeCount, envelopeRejection);
-    if (rejection === undefined) this.sink?.add(reader.bytes, this.#row, ordinal);
-    else this.sink?.reject(ordinal, rejection);
-  }
-
-  #readField(reader: ProtobufReader, end: number): void {
-    const row = this.#row;
+  protected override readField(end: number): void {
+    const { reader, row } = this;
     const start = reader.position;
     const tag = reader.readTag(end);
     switch (tag) {
@@ -154,7 +140,7 @@ export class TracesDecoder extends ExportDecoder<SpanRow> {
 
   #readStatus(end: number): void {
     const reader = this.reader;
-    const row = this.#row;
+    const row = this.row;
     while (reader.position < end) {
       const tag = reader.readTag(end);
       if (tag === ((2 << 3) | WIRE_LENGTH)) {

@@ -177,6 +177,29 @@ export abstract class ExportDecoder<Row> {
   }
 }
 
+/** A decoder whose items are records themselves, one each: logs and spans. */
+export abstract class RecordDecoder<
+  Row extends { readonly attributeCount: number; clear(): void },
+> extends ExportDecoder<Row> {
+  /** Overwritten for each record. */
+  protected abstract readonly row: Row;
+
+  /** Reads the field at the reader's position into the row. */
+  protected abstract readField(end: number): void;
+
+  protected override readItem(end: number, envelopeRejection: string | undefined): void {
+    const { reader, row } = this;
+    const start = reader.position;
+    this.rejection = undefined;
+    row.clear();
+    while (reader.position < end) this.readField(end);
+    const ordinal = this.ordinal++;
+    const rejection = this.recordRejection(start, end, row.attributeCount, envelopeRejection);
+    if (rejection === undefined) this.sink?.add(reader.bytes, row, ordinal);
+    else this.sink?.reject(ordinal, rejection);
+  }
+}
+
 const tagOf = (field: number): number => (field << 3) | WIRE_LENGTH;
 const GROUP_TAG = tagOf(1);
 const SCOPE_GROUP_TAG = tagOf(2);

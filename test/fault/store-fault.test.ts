@@ -147,7 +147,7 @@ function reordered(): readonly CrashOptions[] {
  */
 function isHarmless(index: number, syncs: readonly FaultCall[]): boolean {
   const firstFrame = syncs.findIndex(({ path }) => path.endsWith(".journal"));
-  return index < firstFrame &&  syncs[index - 1]?.path.endsWith("manifest.json.tmp");
+  return index < firstFrame && syncs[index - 1]?.path.endsWith("manifest.json.tmp");
 }
 
 test("every sync that is left out is noticed: some crash behind it breaks a promise", async () => {
