@@ -30,7 +30,7 @@ export interface LogStore {
    * then each commit's hits in the order of their commit, with no gap and none twice.
    *
    * Limits: holds at most `bufferBytesMax` for a reader that does not take; what it must drop is
-   *         counted and told in the next batch's `missed`.
+   *         counted and told in the batch's `missed`.
    */
   follow(request: FollowRequest, signal: AbortSignal): AsyncGenerator<FollowBatch, void>;
 }
@@ -115,7 +115,7 @@ export interface FollowRequest {
 export interface FollowBatch {
   readonly lines: Uint8Array;
   readonly count: number;
-  /** Entries dropped since the last batch because the reader was slow. */
+  /** Matches that came after these and were dropped, because the reader was slow. */
   readonly missed: number;
 }
 

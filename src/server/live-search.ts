@@ -208,11 +208,11 @@ function toObject(parameters: URLSearchParams): Readonly<Record<string, string |
 const NEWLINE = 0x0a;
 const COMMA = 0x2c;
 
-/** What a client is sent for a batch: first what it missed, since that was before. */
+/** What a client is sent for a batch: what fitted the buffer, then how many came after it. */
 function framesOf({ lines, count, missed }: FollowBatch): readonly (string | Uint8Array)[] {
   const frames: (string | Uint8Array)[] = [];
-  if (missed > 0) frames.push(JSON.stringify({ type: "missed", count: missed }));
   if (count > 0) frames.push(entriesFrame(lines));
+  if (missed > 0) frames.push(JSON.stringify({ type: "missed", count: missed }));
   return frames;
 }
 

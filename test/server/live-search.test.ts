@@ -137,12 +137,12 @@ describe("following", () => {
     expect(requests[0]).toMatchObject({ signal: "logs", filter: { kind: "all" }, backlog: 0 });
   });
 
-  test("tells what was missed before what came after it", async () => {
+  test("tells what was missed behind what fitted before it", async () => {
     const { follow, give } = handedOut();
     const { url } = await startApi(onTestFinished, { store: scriptedStore({ follow }) });
     const client = await new Client(url).opened();
-    give(entriesBatch("before"));
-    give(entriesBatch("after", 1, 7));
+    give(entriesBatch("before", 1, 7));
+    give(entriesBatch("after"));
     give({ lines: new Uint8Array(), count: 0, missed: 2 });
     await expect.poll(() => client.told).toEqual(["before", "missed 7", "after", "missed 2"]);
   });
