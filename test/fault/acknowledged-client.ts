@@ -16,6 +16,8 @@ export interface AcknowledgedClientOptions {
   readonly endpoint: () => string;
   /** Records of a request, at the most; each request has a random number of them. */
   readonly recordsPerRequestMax?: number;
+  /** Characters of hex that each record carries besides, so that the store has something to seal. */
+  readonly fillerChars?: number;
 }
 
 const RECORDS_PER_REQUEST_MAX = 50;
@@ -81,7 +83,12 @@ export class AcknowledgedClient {
   }
 
   #nextRequest(): PendingRequest {
-    const { clientId, recordsPerRequestMax = RECORDS_PER_REQUEST_MAX } = this.#options;
+    const {
+      clientId,
+      recordsPerRequestMax = RECORDS_PER_REQUEST_MAX,
+      fillerChars = 0,
+    } = this.#options;
+    const filler = fillerChars === 0 ? [] : [["filler", this.#random.hex(fillerChars)] as const];
     const count = this.#random.between(1, recordsPerRequestMax);
     const ids = Array.from({ length: count }, () => `${clientId}-${this.#counter++}`);
     const nowUnixNs = BigInt(Date.now()) * 1_000_000n;
@@ -90,7 +97,7 @@ export class AcknowledgedClient {
       severityNumber: this.#random.chance(0.1) ? 17 : 9,
       severityText: "",
       body: `record ${id} took ${this.#random.between(1, 900)} ms`,
-      attributes: [["record.id", id]] as const,
+      attributes: [["record.id", id] as const, ...filler],
       traceId: this.#random.hex(32),
       spanId: this.#random.hex(16),
     }));
