@@ -9,7 +9,8 @@ export function compareTimes(day: number, ns: number, otherDay: number, otherNs:
  */
 export function timeOrder(day: Int32Array, ns: Float64Array): Uint32Array {
   const count = day.length;
-  let order = Uint32Array.from({ length: count }, (_, index) => index);
+  let order = new Uint32Array(count);
+  for (let index = 0; index < count; index++) order[index] = index;
   let merged = new Uint32Array(count);
   for (let width = 1; width < count; width *= 2) {
     for (let start = 0; start < count; start += 2 * width) {
