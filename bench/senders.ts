@@ -39,7 +39,8 @@ export class HttpSender implements Sender {
           response.once("error", reject);
           response.once("end", () => {
             const { statusCode = 0 } = response;
-            const message = `${statusCode} ${text}`;
+            // A Status in protobuf: its message is the text between the bytes.
+            const message = `${statusCode} ${text.replaceAll(/[^ -~]+/g, " ")}`;
             if (statusCode === 200) resolve({ status: "acknowledged" });
             else if (RETRYABLE_HTTP.has(statusCode)) resolve({ status: "refused", message });
             else reject(new Error(`the service answered ${message}`));
