@@ -29,6 +29,12 @@ export interface MemoryLimiterOptions {
 const CHECK_INTERVAL_MS = 1000;
 const SPIKE_SHARE = 0.2;
 
+/** From here a request is large: alone it may take what is left between two checks. */
+const LARGE_REQUEST_BYTES = 4 * 1024 * 1024;
+
+/** What a request takes once it is stored, in bytes for each of its own: itself, and its columns. */
+const STORED_SHARE = 2;
+
 /** What clients are told; the Collector's words, which people search for. */
 export const MEMORY_REFUSED_MESSAGE = "data refused due to high memory usage";
 
@@ -39,7 +45,8 @@ export const MEMORY_REFUSED_MESSAGE = "data refused due to high memory usage";
  * check interval. Above the soft limit requests are refused, above the hard one garbage is also
  * collected. While nothing is in flight one request goes through even above the soft limit:
  * resident memory need not fall when it is freed, and a process that refuses everything allocates
- * nothing that would make it collect.
+ * nothing that would make it collect. A large request must fit below the hard limit with all that
+ * it becomes, as of now; where it does not, garbage is collected first, once a check interval.
  *
  * Concurrency: one limiter for all receivers of a process, main thread only.
  */
@@ -55,6 +62,7 @@ export class MemoryLimiter {
   #refusedCount = 0;
   #residentBytes = 0;
   #checkedMs = -Infinity;
+  #collectedMs = -Infinity;
 
   constructor(options: MemoryLimiterOptions) {
     const hardLimitBytes = options.hardLimitBytes ?? Infinity;
@@ -79,7 +87,7 @@ export class MemoryLimiter {
 
   /** Reserves bytes for a request that is about to be read, or undefined where it must wait. */
   tryReserve(bytes: number): Reservation | undefined {
-    if (!this.#mayStart() || !this.#take(bytes)) {
+    if (!this.#mayStart(bytes) || !this.#take(bytes)) {
       this.#refusedCount += 1;
       return undefined;
     }
@@ -97,7 +105,8 @@ export class MemoryLimiter {
         return bytes;
       },
       grow: (more) => {
-        const isGranted = this.#read() < this.#hardLimitBytes && this.#take(more);
+        const isGranted =
+          this.#read() < this.#hardLimitBytes && this.#fits(more) && this.#take(more);
         if (isGranted) bytes += more;
         else this.#refusedCount += 1;
         return isGranted;
@@ -113,10 +122,26 @@ export class MemoryLimiter {
     return true;
   }
 
-  #mayStart(): boolean {
+  #mayStart(bytes: number): boolean {
+    if (!this.#fits(bytes)) return false;
     const residentBytes = this.#read();
     if (residentBytes < this.#softLimitBytes) return true;
     return residentBytes < this.#hardLimitBytes && this.#inFlightBytes === 0;
+  }
+
+  /** Whether a request has room once it is stored too; small ones are too many to ask for each. */
+  #fits(bytes: number): boolean {
+    if (bytes < LARGE_REQUEST_BYTES || this.#hardLimitBytes === Infinity) return true;
+    if (this.#inFlightBytes + bytes > this.inFlightBytesMax) return false;
+    const mostBytes = this.#hardLimitBytes - STORED_SHARE * bytes;
+    this.#residentBytes = this.#readResidentBytes();
+    const nowMs = this.#clock.monotonicMs();
+    if (this.#residentBytes > mostBytes && nowMs - this.#collectedMs >= this.#checkIntervalMs) {
+      this.#collectedMs = nowMs;
+      this.#collectGarbage();
+      this.#residentBytes = this.#readResidentBytes();
+    }
+    return this.#residentBytes <= mostBytes;
   }
 
   /** The resident size as of the last check. */

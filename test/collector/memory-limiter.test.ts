@@ -114,6 +114,53 @@ describe("resident memory", () => {
     expect(limiter.tryReserve(1)).toBeUndefined();
   });
 
+  describe("a large request", () => {
+    const MEBIBYTE = 1024 * 1024;
+
+    /** Hard 100 MiB, soft 80 MiB; a large request takes twice its size. */
+    function setUpLarge(residentMib: number) {
+      const clock = new ManualClock();
+      const process = { residentMib, collections: 0, freedMib: 0 };
+      const limiter = new MemoryLimiter({
+        inFlightBytesMax: 64 * MEBIBYTE,
+        hardLimitBytes: 100 * MEBIBYTE,
+        clock,
+        readResidentBytes: () => process.residentMib * MEBIBYTE,
+        collectGarbage: () => {
+          process.collections += 1;
+          process.residentMib -= process.freedMib;
+        },
+      });
+      return { clock, process, limiter };
+    }
+
+    test("must fit below the hard limit with what it becomes (PIPE-002, PIPE-003)", () => {
+      expect(setUpLarge(60).limiter.tryReserve(20 * MEBIBYTE)).toBeDefined();
+      const { limiter } = setUpLarge(61);
+      expect(limiter.tryReserve(20 * MEBIBYTE)).toBeUndefined();
+      expect(limiter.tryReserve(MEBIBYTE)).toBeDefined();
+      expect(limiter.tryReserve(0)?.grow(20 * MEBIBYTE)).toBe(false);
+    });
+
+    test("sees the memory of now, not of the last check (PIPE-003)", () => {
+      const { limiter, process } = setUpLarge(10);
+      expect(limiter.tryReserve(20 * MEBIBYTE)).toBeDefined();
+      process.residentMib = 61;
+      expect(limiter.tryReserve(20 * MEBIBYTE)).toBeUndefined();
+    });
+
+    test("that does not fit has garbage collected, once a check interval", () => {
+      const { limiter, process, clock } = setUpLarge(70);
+      expect(limiter.tryReserve(20 * MEBIBYTE)).toBeUndefined();
+      process.freedMib = 10;
+      expect(limiter.tryReserve(20 * MEBIBYTE)).toBeUndefined();
+      expect(process.collections).toBe(1);
+      clock.nowMs += 1000;
+      expect(limiter.tryReserve(20 * MEBIBYTE)).toBeDefined();
+      expect(process.collections).toBe(2);
+    });
+  });
+
   test("it measures this process and collects its garbage without a start-up flag", () => {
     const limiter = new MemoryLimiter({
       inFlightBytesMax: 10,
