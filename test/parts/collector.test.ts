@@ -2,7 +2,7 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, describe, expect, test, vi } from "vitest";
+import { afterAll, describe, expect, onTestFinished, test, vi } from "vitest";
 import { generateLoad, type LoadOptions } from "../../bench/load.ts";
 import { HttpSender, sendAll } from "../../bench/senders.ts";
 import { findPart } from "../../scripts/parts/part.ts";
@@ -30,7 +30,12 @@ describe.skipIf(isMissing)(`the Collector (${otelcol.hint}, ${telemetrygen.hint}
   for (const protocol of ["grpc", "http"] as const) {
     test(`what it sends over ${protocol} equals its own file, record by record (CONF-003)`, async () => {
       await using service = await startServe({ dataDirectory: join(directory, protocol) });
-      const collector = await startCollector(otelcol.path ?? "", exporterTo(service, protocol));
+      const collector = await startCollector(
+        otelcol.path ?? "",
+        join(directory, `collector-${protocol}`),
+        exporterTo(service, protocol),
+      );
+      onTestFinished(async () => void (await collector.close()));
       const sender = new HttpSender(`http://${collector.otlpHttp}`, 2);
       await sendAll(bodies(LOAD), sender, 2);
       sender.close();

@@ -1,8 +1,7 @@
 /** Runs the programs of scripts/parts: to their end, or in the background. */
 import { spawn } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 const RUN_TIMEOUT_MS = 120_000;
@@ -37,12 +36,14 @@ export interface CollectorProcess {
   close(): Promise<string>;
 }
 
-/** Starts the Collector between its own OTLP receiver and, at once, `exporter` and a file. */
+/** Starts the Collector between its own OTLP receiver and, at once, `exporter` and a file. Its files
+ * are in `directory`, which is the caller's. */
 export async function startCollector(
   program: string,
+  directory: string,
   exporter: { readonly name: string; readonly config: object },
 ): Promise<CollectorProcess> {
-  const directory = mkdtempSync(join(tmpdir(), "dora-collector-"));
+  mkdirSync(directory, { recursive: true });
   const [otlpGrpc, otlpHttp] = [`127.0.0.1:${await freePort()}`, `127.0.0.1:${await freePort()}`];
   const outputFile = join(directory, "output.jsonl");
   const configFile = join(directory, "config.yaml");
@@ -90,10 +91,6 @@ export async function startCollector(
     clearTimeout(killTimer);
     return log;
   };
-  process.once("exit", () => {
-    child.kill("SIGKILL");
-    rmSync(directory, { recursive: true, force: true });
-  });
   return { otlpGrpc, otlpHttp, outputFile, close };
 }
 
