@@ -1,5 +1,6 @@
 import { copyBytes } from "../wire/byte-ranges.ts";
 import type { Block, TimeColumn } from "./block.ts";
+import { Scratch } from "./scratch.ts";
 import { compareTimes, permute, timeOrder } from "./time-order.ts";
 
 /** All rows of the slices, ordered by (day, time, seq). */
@@ -81,7 +82,14 @@ export class RowOrder {
   }
 }
 
-/** Copies columns of the rows `[from, to)` of an order to arrays of their own. */
+/** Sealing is synchronous, so one for each thread does. */
+const scratch = new Scratch();
+
+/**
+ * Copies columns of the rows `[from, to)` of an order together.
+ *
+ * Pitfalls: what it gives stands in `Scratch`: use it before the next column is asked for.
+ */
 export class GatheredRows {
   readonly count: number;
   readonly #order: RowOrder;
@@ -99,17 +107,17 @@ export class GatheredRows {
 
   u8(name: string): Uint8Array {
     const sources = this.#order.blocks.map((block) => block.u8(name));
-    return this.#fixed(sources, new Uint8Array(this.count));
+    return this.#fixed(sources, scratch.u8(this.count));
   }
 
   u32(name: string): Uint32Array {
     const sources = this.#order.blocks.map((block) => block.u32(name));
-    return this.#fixed(sources, new Uint32Array(this.count));
+    return this.#fixed(sources, scratch.u32(this.count));
   }
 
   numbers(name: string): Float64Array {
     const sources = this.#order.blocks.map((block) => block.f64(name));
-    return this.#fixed(sources, new Float64Array(this.count));
+    return this.#fixed(sources, scratch.f64(this.count));
   }
 
   time(name: string): TimeColumn {
@@ -117,8 +125,8 @@ export class GatheredRows {
     const days = sources.map(({ day }) => day);
     const nanoseconds = sources.map(({ ns }) => ns);
     return {
-      day: this.#fixed(days, new Int32Array(this.count)),
-      ns: this.#fixed(nanoseconds, new Float64Array(this.count)),
+      day: this.#fixed(days, scratch.i32(this.count)),
+      ns: this.#fixed(nanoseconds, scratch.f64(this.count)),
     };
   }
 
@@ -135,7 +143,7 @@ export class GatheredRows {
 
   ids(name: string, width: number): Uint8Array {
     const sources = this.#order.blocks.map((block) => block.ids(name));
-    const target = new Uint8Array(this.count * width);
+    const target = scratch.u8(this.count * width);
     for (let index = 0; index < this.count; index++) {
       const source = sources[this.#order.slice[this.#from + index]];
       const offset = this.#order.row[this.#from + index] * width;
@@ -146,7 +154,7 @@ export class GatheredRows {
 
   dictIds(name: string, merged: MergedDictionary | undefined): Uint32Array {
     const sources = this.#order.blocks.map((block) => block.dict(name).ids);
-    const target = new Uint32Array(this.count);
+    const target = scratch.u32(this.count);
     for (let index = 0; index < this.count; index++) {
       const slice = this.#order.slice[this.#from + index];
       const id = sources[slice][this.#order.row[this.#from + index]];
@@ -157,7 +165,7 @@ export class GatheredRows {
 
   bytes(name: string): { readonly lengths: Uint32Array; readonly data: Uint8Array } {
     const sources = this.#order.blocks.map((block) => block.bytes(name));
-    const lengths = new Uint32Array(this.count);
+    const lengths = scratch.u32(this.count);
     let total = 0;
     for (let index = 0; index < this.count; index++) {
       const source = sources[this.#order.slice[this.#from + index]];
@@ -165,7 +173,7 @@ export class GatheredRows {
       lengths[index] = source.ends[row] - source.starts[row];
       total += lengths[index];
     }
-    const data = new Uint8Array(total);
+    const data = scratch.u8(total);
     let end = 0;
     for (let index = 0; index < this.count; index++) {
       const source = sources[this.#order.slice[this.#from + index]];

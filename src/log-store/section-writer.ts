@@ -5,20 +5,24 @@ import { SEGMENT_MAGIC, SEGMENT_TRAILER_BYTES } from "./segment-format.ts";
 /** Sections below this are kept raw: a frame's header would eat the gain. */
 const COMPRESS_BYTES_MIN = 64;
 
+const CHUNK_BYTES_MIN = 16 * 1024;
+
 /** Collects the sections of a file. */
 export class SectionWriter {
   readonly #parts: Uint8Array[] = [SEGMENT_MAGIC];
   #offset = SEGMENT_MAGIC.length;
 
+  /** Adds a section; `raw` may be overwritten afterwards. */
   add(name: string, raw: Uint8Array): Section {
     const compressed = raw.length < COMPRESS_BYTES_MIN ? raw : compress(raw);
-    const bytes = compressed.length < raw.length ? compressed : raw;
+    const isSmaller = compressed.length < raw.length;
+    const bytes = isSmaller ? compressed : Uint8Array.from(raw);
     const section: Section = {
       name,
       offset: this.#offset,
       size: bytes.length,
       rawSize: raw.length,
-      codec: bytes === raw ? "raw" : "zstd",
+      codec: isSmaller ? "zstd" : "raw",
       crc: crc32(bytes),
     };
     this.#parts.push(bytes);
@@ -44,5 +48,10 @@ export class SectionWriter {
 }
 
 function compress(raw: Uint8Array): Uint8Array {
-  return zstdCompressSync(raw, { params: { [constants.ZSTD_c_compressionLevel]: 1 } });
+  // Most results fit one chunk: in those of the default size much time goes into joining.
+  const chunkSize = Math.max(CHUNK_BYTES_MIN, raw.length >>> 2);
+  return zstdCompressSync(raw, {
+    chunkSize,
+    params: { [constants.ZSTD_c_compressionLevel]: 1 },
+  });
 }

@@ -106,19 +106,32 @@ function encodeBlock(
       sections.push(file.add(name, bytes));
     }
   }
-  const seq = rows.numbers("seq");
+  const seq = extremes(rows.numbers("seq"));
   const { ns } = rows.time("time");
-  const severity = signal === "logs" ? rows.u8("severity") : new Uint8Array(1);
+  const [minNs, maxNs] = [ns[0], ns[ns.length - 1]];
+  const severity = signal === "logs" ? extremes(rows.u8("severity")) : { min: 0, max: 0 };
   return {
     rows: rows.count,
-    minNs: ns[0],
-    maxNs: ns[ns.length - 1],
-    minSeq: seq.reduce((least, value) => Math.min(least, value)),
-    maxSeq: seq.reduce((most, value) => Math.max(most, value)),
-    minSeverity: severity.reduce((least, value) => Math.min(least, value)),
-    maxSeverity: severity.reduce((most, value) => Math.max(most, value)),
+    minNs,
+    maxNs,
+    minSeq: seq.min,
+    maxSeq: seq.max,
+    minSeverity: severity.min,
+    maxSeverity: severity.max,
     sections,
   };
+}
+
+function extremes(values: Float64Array | Uint8Array): {
+  readonly min: number;
+  readonly max: number;
+} {
+  let [min, max] = [values[0], values[0]];
+  for (const value of values) {
+    if (value < min) min = value;
+    if (value > max) max = value;
+  }
+  return { min, max };
 }
 
 /** The sections of one column: its name, or its name and a part, and the raw bytes. */
