@@ -90,17 +90,23 @@ export class Maintenance {
 
   async #run(): Promise<void> {
     const { intake, shelf } = this.#parts;
+    let hasSealed: boolean;
     do {
+      hasSealed = false;
       const isFull = intake.unsealedBytes >= SEAL_BYTES;
       for (const signal of SIGNALS) {
         const table = intake.table(signal);
         const isDue = isFull && table.unsealedBytes >= SEAL_BYTES / SIGNALS.length;
-        if (isDue || table.oldestAgeMs > SEAL_AGE_MS) await this.#seal(signal);
+        if (isDue || table.oldestAgeMs > SEAL_AGE_MS) {
+          hasSealed = (await this.#seal(signal)) || hasSealed;
+        }
       }
       await this.#expire();
       await shelf.sweep();
-      // What arrived meanwhile may be due again.
-    } while (intake.unsealedBytes >= SEAL_BYTES && !this.#isClosed);
+      // What arrived meanwhile may be due again. Rows that are not on disk yet count as unsealed and
+      // cannot be sealed: a turn that sealed nothing ends it, or it would spin, and keep the event
+      // loop from the very sync that it waits for.
+    } while (hasSealed && intake.unsealedBytes >= SEAL_BYTES && !this.#isClosed);
   }
 
   /** Seals everything that is committed. */
@@ -117,14 +123,14 @@ export class Maintenance {
 
   /**
    * One seal: compute segments, write them, name them in the manifest, and only then let go of the
-   * open rows and of the journal's files.
+   * open rows and of the journal's files. False where no row was committed.
    */
-  async #seal(signal: Signal): Promise<void> {
+  async #seal(signal: Signal): Promise<boolean> {
     const { intake, shelf, sealer } = this.#parts;
     const table = intake.table(signal);
     const rows = table.committedRows();
     const last = rows[rows.length - 1];
-    if (last === undefined) return;
+    if (last === undefined) return false;
     const firstSeq = rows[0].block.seqAt(rows[0].from);
     const position = last.block.seqAt(last.to - 1) + 1;
     const state = this.state({ [signal]: position });
@@ -138,6 +144,7 @@ export class Maintenance {
       for (const { block } of rows) block.readers -= 1;
     }
     await this.#releaseJournal();
+    return true;
   }
 
   async #releaseJournal(): Promise<void> {

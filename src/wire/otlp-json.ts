@@ -8,6 +8,7 @@ import { BYTE, JsonReader } from "./json-reader.ts";
 import type { FieldDescriptor, FieldKind, MessageDescriptor } from "./message-descriptor.ts";
 import { EXPORT_REQUESTS } from "./otlp-schema.ts";
 import { ProtobufWriter } from "./protobuf-writer.ts";
+import { firstInvalidUtf8 } from "./utf8-check.ts";
 import { WireError } from "./wire-error.ts";
 
 /** JSON takes three to four times the bytes of its protobuf; from here the writer grows. */
@@ -37,14 +38,6 @@ export function otlpJsonToProtobuf(signal: Signal, body: Uint8Array): Uint8Array
     throw new WireError(`the text is not valid UTF-8 (at byte ${offset})`, offset);
   }
   return new JsonTranscoder(source).transcode(EXPORT_REQUESTS[signal]);
-}
-
-/** Decoding replaces what is invalid, so the first difference on the way back is the place. */
-function firstInvalidUtf8(source: Buffer): number {
-  const repaired = Buffer.from(source.toString("utf8"));
-  let offset = 0;
-  while (offset < source.length && source[offset] === repaired[offset]) offset += 1;
-  return offset;
 }
 
 /** What an error calls a value of each kind. */
