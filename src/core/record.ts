@@ -45,41 +45,6 @@ export interface LogRecord {
   readonly scope: Scope;
 }
 
-/** One span. Times are Unix nanoseconds. */
-export interface SpanRecord {
-  readonly seq: number;
-  readonly traceId: string;
-  readonly spanId: string;
-  /** "" for a root span. */
-  readonly parentSpanId: string;
-  readonly traceState: string;
-  readonly name: string;
-  /** OTLP SpanKind, 0 to 5. */
-  readonly kind: number;
-  readonly startTimeUnixNs: bigint;
-  readonly endTimeUnixNs: bigint;
-  readonly attributes: AttributeMap;
-  readonly events: readonly SpanEvent[];
-  readonly links: readonly SpanLink[];
-  /** 0 unset, 1 ok, 2 error. */
-  readonly statusCode: number;
-  readonly statusMessage: string;
-  readonly resource: Resource;
-  readonly scope: Scope;
-}
-
-export interface SpanEvent {
-  readonly timeUnixNs: bigint;
-  readonly name: string;
-  readonly attributes: AttributeMap;
-}
-
-export interface SpanLink {
-  readonly traceId: string;
-  readonly spanId: string;
-  readonly attributes: AttributeMap;
-}
-
 /** The id of the node that a resource stands for: `dora.node.id`, else `service.name`, else "". */
 export function nodeId(resource: Resource): string {
   return textAttribute(resource, "dora.node.id") ?? textAttribute(resource, "service.name") ?? "";
