@@ -5,28 +5,16 @@ import { BytesWriter, writableColumns, writeId } from "./bytes-writer.ts";
 import type { DictionaryBuilder } from "./dictionary-builder.ts";
 import { dictionaryOf } from "./open-block.ts";
 import type { OpenBlock } from "./open-block.ts";
-import type { CommonColumns } from "./open-table.ts";
-import { OpenTable } from "./open-table.ts";
+import { CommonColumns, OpenTable } from "./open-table.ts";
 
 /** The open columns of the log records. */
-export class LogTable extends OpenTable<LogRow> {
-  protected override columns: LogColumns;
-  #rows: OpenBlock;
-
+export class LogTable extends OpenTable<LogRow, LogColumns> {
   constructor(monotonicMs: () => number) {
-    super("logs", monotonicMs);
-    this.#rows = this.current;
-    this.columns = new LogColumns(this.#rows);
+    super("logs", monotonicMs, (block) => new LogColumns(block));
   }
 
-  protected override bind(block: OpenBlock): void {
-    this.#rows = block;
-    this.columns = new LogColumns(block);
-  }
-
-  protected override isFull(row: LogRow): boolean {
+  protected override isFull(row: LogRow, index: number): boolean {
     const { body, attributes } = this.columns;
-    const index = this.#rows.rows;
     return (
       !body.fits(index, row.bodyEnd - row.bodyStart) ||
       !attributes.fits(index, row.attributes.byteLength)
@@ -75,12 +63,7 @@ export class LogTable extends OpenTable<LogRow> {
   }
 }
 
-class LogColumns implements CommonColumns {
-  readonly seq: Float64Array;
-  readonly received: Float64Array;
-  readonly resource: Uint32Array;
-  readonly scope: Uint32Array;
-  readonly time: TimeColumn;
+class LogColumns extends CommonColumns {
   readonly observed: TimeColumn;
   readonly severity: Uint8Array;
   readonly flags: Uint8Array;
@@ -93,15 +76,10 @@ class LogColumns implements CommonColumns {
   readonly severityTexts: DictionaryBuilder;
   readonly eventNames: DictionaryBuilder;
   readonly body: BytesWriter;
-  readonly attributes: BytesWriter;
 
   constructor(block: OpenBlock) {
     const columns = writableColumns(block);
-    this.seq = columns.f64("seq");
-    this.received = columns.f64("received");
-    this.resource = columns.u32("resource");
-    this.scope = columns.u32("scope");
-    this.time = columns.time("time");
+    super(columns);
     this.observed = columns.time("observed");
     this.severity = columns.u8("severity");
     this.flags = columns.u8("flags");
@@ -114,6 +92,5 @@ class LogColumns implements CommonColumns {
     this.severityTexts = dictionaryOf(block, "severity_text");
     this.eventNames = dictionaryOf(block, "event_name");
     this.body = new BytesWriter(columns, "body");
-    this.attributes = new BytesWriter(columns, "attributes");
   }
 }

@@ -5,30 +5,19 @@ import { BytesWriter, writableColumns } from "./bytes-writer.ts";
 import type { DictionaryBuilder } from "./dictionary-builder.ts";
 import { dictionaryOf } from "./open-block.ts";
 import type { OpenBlock } from "./open-block.ts";
-import type { CommonColumns } from "./open-table.ts";
-import { OpenTable } from "./open-table.ts";
+import { CommonColumns, OpenTable } from "./open-table.ts";
 
 /** The open columns of the metric points. */
-export class PointTable extends OpenTable<PointRow> {
-  protected override columns: PointColumns;
-  #rows: OpenBlock;
+export class PointTable extends OpenTable<PointRow, PointColumns> {
   /** A metric's fields, copied together to be interned. */
   #metric = new Uint8Array(1024);
 
   constructor(monotonicMs: () => number) {
-    super("metrics", monotonicMs);
-    this.#rows = this.current;
-    this.columns = new PointColumns(this.#rows);
+    super("metrics", monotonicMs, (block) => new PointColumns(block));
   }
 
-  protected override bind(block: OpenBlock): void {
-    this.#rows = block;
-    this.columns = new PointColumns(block);
-  }
-
-  protected override isFull(row: PointRow): boolean {
+  protected override isFull(row: PointRow, index: number): boolean {
     const { attributes, rest } = this.columns;
-    const index = this.#rows.rows;
     return (
       !attributes.fits(index, row.attributes.byteLength) || !rest.fits(index, row.rest.byteLength)
     );
@@ -68,12 +57,7 @@ export class PointTable extends OpenTable<PointRow> {
   }
 }
 
-class PointColumns implements CommonColumns {
-  readonly seq: Float64Array;
-  readonly received: Float64Array;
-  readonly resource: Uint32Array;
-  readonly scope: Uint32Array;
-  readonly time: TimeColumn;
+class PointColumns extends CommonColumns {
   readonly start: TimeColumn;
   readonly metric: Uint32Array;
   readonly metrics: DictionaryBuilder;
@@ -82,16 +66,11 @@ class PointColumns implements CommonColumns {
   readonly isMonotonic: Uint8Array;
   readonly valueKind: Uint8Array;
   readonly value: Float64Array;
-  readonly attributes: BytesWriter;
   readonly rest: BytesWriter;
 
   constructor(block: OpenBlock) {
     const columns = writableColumns(block);
-    this.seq = columns.f64("seq");
-    this.received = columns.f64("received");
-    this.resource = columns.u32("resource");
-    this.scope = columns.u32("scope");
-    this.time = columns.time("time");
+    super(columns);
     this.start = columns.time("start");
     this.metric = columns.u32("metric");
     this.metrics = dictionaryOf(block, "metric");
@@ -100,7 +79,6 @@ class PointColumns implements CommonColumns {
     this.isMonotonic = columns.u8("is_monotonic");
     this.valueKind = columns.u8("value_kind");
     this.value = columns.f64("value");
-    this.attributes = new BytesWriter(columns, "attributes");
     this.rest = new BytesWriter(columns, "rest");
   }
 }

@@ -5,28 +5,16 @@ import { BytesWriter, writableColumns, writeId } from "./bytes-writer.ts";
 import type { DictionaryBuilder } from "./dictionary-builder.ts";
 import { dictionaryOf } from "./open-block.ts";
 import type { OpenBlock } from "./open-block.ts";
-import type { CommonColumns } from "./open-table.ts";
-import { OpenTable } from "./open-table.ts";
+import { CommonColumns, OpenTable } from "./open-table.ts";
 
 /** The open columns of the spans. A span's record time is its start. */
-export class SpanTable extends OpenTable<SpanRow> {
-  protected override columns: SpanColumns;
-  #rows: OpenBlock;
-
+export class SpanTable extends OpenTable<SpanRow, SpanColumns> {
   constructor(monotonicMs: () => number) {
-    super("traces", monotonicMs);
-    this.#rows = this.current;
-    this.columns = new SpanColumns(this.#rows);
+    super("traces", monotonicMs, (block) => new SpanColumns(block));
   }
 
-  protected override bind(block: OpenBlock): void {
-    this.#rows = block;
-    this.columns = new SpanColumns(block);
-  }
-
-  protected override isFull(row: SpanRow): boolean {
+  protected override isFull(row: SpanRow, index: number): boolean {
     const { statusMessage, attributes, events, links } = this.columns;
-    const index = this.#rows.rows;
     return (
       !statusMessage.fits(index, row.statusMessageEnd - row.statusMessageStart) ||
       !attributes.fits(index, row.attributes.byteLength) ||
@@ -85,12 +73,7 @@ function writeTimes(columns: SpanColumns, row: SpanRow, index: number, receivedM
   columns.end.ns[index] = endNs;
 }
 
-class SpanColumns implements CommonColumns {
-  readonly seq: Float64Array;
-  readonly received: Float64Array;
-  readonly resource: Uint32Array;
-  readonly scope: Uint32Array;
-  readonly time: TimeColumn;
+class SpanColumns extends CommonColumns {
   readonly end: TimeColumn;
   readonly traceId: Uint8Array;
   readonly spanId: Uint8Array;
@@ -106,17 +89,12 @@ class SpanColumns implements CommonColumns {
   readonly droppedEvents: Uint32Array;
   readonly droppedLinks: Uint32Array;
   readonly statusMessage: BytesWriter;
-  readonly attributes: BytesWriter;
   readonly events: BytesWriter;
   readonly links: BytesWriter;
 
   constructor(block: OpenBlock) {
     const columns = writableColumns(block);
-    this.seq = columns.f64("seq");
-    this.received = columns.f64("received");
-    this.resource = columns.u32("resource");
-    this.scope = columns.u32("scope");
-    this.time = columns.time("time");
+    super(columns);
     this.end = columns.time("end");
     this.traceId = columns.ids("trace_id");
     this.spanId = columns.ids("span_id");
@@ -132,7 +110,6 @@ class SpanColumns implements CommonColumns {
     this.droppedEvents = columns.u32("dropped_events");
     this.droppedLinks = columns.u32("dropped_links");
     this.statusMessage = new BytesWriter(columns, "status_message");
-    this.attributes = new BytesWriter(columns, "attributes");
     this.events = new BytesWriter(columns, "events");
     this.links = new BytesWriter(columns, "links");
   }

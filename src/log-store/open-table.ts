@@ -2,6 +2,9 @@ import { assert } from "../core/assert.ts";
 import type { Signal } from "../core/record.ts";
 import type { ByteRanges } from "../wire/byte-ranges.ts";
 import type { RecordSink } from "../wire/otlp-decode.ts";
+import type { TimeColumn } from "./block.ts";
+import { BytesWriter } from "./bytes-writer.ts";
+import type { OpenBlockReader } from "./open-block.ts";
 import { dictionaryOf, OpenBlock } from "./open-block.ts";
 import { BLOCK_ROWS_MAX } from "./table-schema.ts";
 
@@ -27,7 +30,7 @@ export interface TableMark {
  *
  * Concurrency: the receiving thread alone calls it.
  */
-export abstract class OpenTable<Row> implements RecordSink<Row> {
+export abstract class OpenTable<Row, Columns extends CommonColumns> implements RecordSink<Row> {
   readonly signal: Signal;
   /** Oldest first; the last one is being filled. Never empty. */
   #blocks: OpenBlock[];
@@ -42,21 +45,30 @@ export abstract class OpenTable<Row> implements RecordSink<Row> {
   #rejectionReason = "";
   #added = 0;
 
-  constructor(signal: Signal, monotonicMs: () => number) {
+  readonly #makeColumns: (block: OpenBlock) => Columns;
+  /** Of the block being filled. */
+  protected columns: Columns;
+
+  constructor(
+    signal: Signal,
+    monotonicMs: () => number,
+    makeColumns: (block: OpenBlock) => Columns,
+  ) {
+    const first = new OpenBlock(signal);
     this.signal = signal;
     this.#now = monotonicMs;
-    this.#blocks = [new OpenBlock(signal)];
+    this.#makeColumns = makeColumns;
+    this.#blocks = [first];
+    this.columns = makeColumns(first);
   }
 
-  /** Takes the typed arrays of the block that is filled from now on. */
-  protected abstract bind(block: OpenBlock): void;
-  /** Whether the bound block has no room for this row's bytes. */
-  protected abstract isFull(row: Row): boolean;
+  /** Whether the block being filled has no room for this row's bytes at `index`. */
+  protected abstract isFull(row: Row, index: number): boolean;
   /** Writes the row's own columns at `index`; false where a dictionary is full. */
   protected abstract write(bytes: Uint8Array, row: Row, index: number, receivedMs: number): boolean;
 
-  /** The block that is being filled. */
-  protected get current(): OpenBlock {
+  /** The block being filled. */
+  get #current(): OpenBlock {
     return this.#blocks[this.#blocks.length - 1];
   }
 
@@ -98,8 +110,8 @@ export abstract class OpenTable<Row> implements RecordSink<Row> {
 
   add(bytes: Uint8Array, row: Row, ordinal: number): void {
     if (!this.#accept(ordinal)) return;
-    let block = this.current;
-    if (block.rows === BLOCK_ROWS_MAX || this.isFull(row)) block = this.#openNext();
+    let block = this.#current;
+    if (block.rows === BLOCK_ROWS_MAX || this.isFull(row, block.rows)) block = this.#openNext();
     if (!this.#writeRow(block, bytes, row, ordinal)) {
       block = this.#openNext();
       assert(this.#writeRow(block, bytes, row, ordinal), "a row does not fit an empty block");
@@ -121,28 +133,25 @@ export abstract class OpenTable<Row> implements RecordSink<Row> {
     return this.write(bytes, row, index, this.#receivedMs);
   }
 
-  /** The columns that every table has, of the block being filled. */
-  protected abstract readonly columns: CommonColumns;
-
   #openNext(): OpenBlock {
     const index = this.#free.findIndex(({ readers }) => readers === 0);
     const block = index < 0 ? new OpenBlock(this.signal) : this.#free.splice(index, 1)[0];
     block.reset();
     this.#blocks.push(block);
-    this.bind(block);
+    this.columns = this.#makeColumns(block);
     return block;
   }
 
   mark(): TableMark {
-    return { blocks: this.#blocks.length, rows: this.current.rows };
+    return { blocks: this.#blocks.length, rows: this.#current.rows };
   }
 
   /** Forgets every row appended since `mark`. */
   rollback(mark: TableMark): void {
     const { length } = this.#blocks;
     while (this.#blocks.length > mark.blocks) this.#recycle(this.#blocks.pop());
-    this.current.rows = mark.rows;
-    if (this.#blocks.length !== length) this.bind(this.current);
+    this.#current.rows = mark.rows;
+    if (this.#blocks.length !== length) this.columns = this.#makeColumns(this.#current);
   }
 
   /** Forgets every row that is not committed. */
@@ -219,11 +228,23 @@ export abstract class OpenTable<Row> implements RecordSink<Row> {
 /** Bytes of a row's fixed-width columns, about. */
 const ROW_BYTES = 100;
 
-export interface CommonColumns {
+/** The columns that every table has, of one block. */
+export class CommonColumns {
   readonly seq: Float64Array;
   readonly received: Float64Array;
+  readonly time: TimeColumn;
   readonly resource: Uint32Array;
   readonly scope: Uint32Array;
+  readonly attributes: BytesWriter;
+
+  constructor(columns: OpenBlockReader) {
+    this.seq = columns.f64("seq");
+    this.received = columns.f64("received");
+    this.time = columns.time("time");
+    this.resource = columns.u32("resource");
+    this.scope = columns.u32("scope");
+    this.attributes = new BytesWriter(columns, "attributes");
+  }
 }
 
 /** The resource or scope of the records being read, and its id in the block being filled. */
