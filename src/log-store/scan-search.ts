@@ -124,7 +124,7 @@ class SearchOrder {
 
   /** The matching rows of a block in this order, those before the cursor left out. */
   runOf(
-    { block, mask }: MatchedBlock,
+    { block, mask, bytesRead }: MatchedBlock,
     signal: Snapshot["signal"],
     seqEnd: number,
     meter: QueryMeter,
@@ -144,7 +144,14 @@ class SearchOrder {
           seq[left] - seq[right]);
       // Sealed rows are in order already, and sorting what is sorted costs next to nothing.
       rows.sort(compare);
-      return new BlockRun(Uint32Array.from(rows), { time, seq }, () => entryWriter(signal, block));
+      // What the entries show is read with the first one of them.
+      const openWriter = (): EntryWriter => {
+        const before = bytesRead();
+        const writer = entryWriter(signal, block);
+        meter.scannedBytes += bytesRead() - before;
+        return writer;
+      };
+      return new BlockRun(Uint32Array.from(rows), { time, seq }, openWriter);
     });
   }
 

@@ -125,7 +125,8 @@ export interface MatchedBlock {
   readonly block: Block;
   /** 1 for each row that matches. */
   readonly mask: Uint8Array;
-  readonly count: number;
+  /** Bytes that the block's file has had to read so far. */
+  readonly bytesRead: () => number;
 }
 
 /** Evaluates a query over one block; undefined where nothing matches or the block is damaged. */
@@ -144,9 +145,7 @@ export function matchBlock(
     predicate.narrow(block, mask);
     meter.scannedRows += block.rows;
     meter.scannedBytes += bytesRead() - before;
-    let count = 0;
-    for (const isIn of mask) count += isIn;
-    return count === 0 ? undefined : { block, mask, count };
+    return mask.includes(1) ? { block, mask, bytesRead } : undefined;
   });
 }
 

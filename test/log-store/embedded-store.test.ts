@@ -279,6 +279,15 @@ test("a query past its budget says that it is partial, and why", async () => {
   expect(groups).toMatchObject({ status: "partial", reasons: [expect.stringContaining("memory")] });
 });
 
+test("the bytes that a search reads to write its entries count against its budget (SEC-015)", async () => {
+  const store = await openStore(temporaryFolder());
+  const body = "x".repeat(100_000);
+  await appendLogs(store, [{ body }, { body }]);
+  await store.seal();
+  const { end } = await searchAll(store);
+  expect(end.scannedBytes).toBeGreaterThan(2 * body.length);
+});
+
 test("live search gives the backlog, then every commit, with no gap and none twice", async () => {
   const store = await openStore(temporaryFolder());
   await appendLogs(store, [
