@@ -26,8 +26,11 @@ export interface Predicate {
   /** Clears the mask of every row that does not match; rows that are 0 stay 0. */
   narrow(block: Block, mask: Uint8Array): void;
   /** False where no row of a block with this header can match. */
-  mayMatch(header: Pick<BlockHeader, "minSeverity" | "maxSeverity">): boolean;
+  mayMatch(header: PruneHeader): boolean;
 }
+
+/** What a header tells of a block without reading it. */
+type PruneHeader = Pick<BlockHeader, "minSeverity" | "maxSeverity">;
 
 export function compileFilter(filter: Filter, signal: Signal): Predicate {
   switch (filter.kind) {
@@ -81,7 +84,7 @@ class AndPredicate implements Predicate {
     }
   }
 
-  mayMatch(header: Pick<BlockHeader, "minSeverity" | "maxSeverity">): boolean {
+  mayMatch(header: PruneHeader): boolean {
     return this.#parts.every((part) => part.mayMatch(header));
   }
 }
@@ -108,7 +111,7 @@ class OrPredicate implements Predicate {
     for (let row = 0; row < mask.length; row++) mask[row] ^= left[row];
   }
 
-  mayMatch(header: Pick<BlockHeader, "minSeverity" | "maxSeverity">): boolean {
+  mayMatch(header: PruneHeader): boolean {
     return this.#parts.some((part) => part.mayMatch(header));
   }
 }
@@ -150,7 +153,7 @@ class SeverityPredicate implements Predicate {
     }
   }
 
-  mayMatch(header: Pick<BlockHeader, "minSeverity" | "maxSeverity">): boolean {
+  mayMatch(header: PruneHeader): boolean {
     return header.maxSeverity >= this.#min && header.minSeverity <= this.#max;
   }
 }

@@ -1,10 +1,9 @@
-/** Where the store says what happened: damage, seals, retention. */
-export interface StoreLog {
-  info(message: string, attributes?: Readonly<Record<string, string | number>>): void;
-  warn(message: string, attributes?: Readonly<Record<string, string | number>>): void;
-  error(message: string, attributes?: Readonly<Record<string, string | number>>): void;
-}
+import type { Logger } from "../telemetry/logger.ts";
 
+/** Where the store says what happened: damage, seals, retention. */
+export type StoreLog = Pick<Logger, "info" | "warn" | "error">;
+
+/** For a store that nobody listens to. Its own, so that reading a folder loads no logging library. */
 export const silentLog: StoreLog = { info: ignore, warn: ignore, error: ignore };
 
 function ignore(): void {
