@@ -1,4 +1,7 @@
 /** A programmer's mistake: never caught, ends the process. */
 export function assert(condition: boolean, message: string): asserts condition {
-  if (!condition) throw new Error(`assertion failed: ${message}`);
+  if (condition) return;
+  const error = new Error(`assertion failed: ${message}`);
+  error.name = "AssertionError";
+  throw error;
 }

@@ -1,4 +1,4 @@
-import assert from "node:assert";
+import { assert } from "../core/assert.ts";
 import { crc32 } from "node:zlib";
 import { SIGNALS } from "../core/record.ts";
 import type { Frame } from "./frame.ts";

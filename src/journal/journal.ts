@@ -1,4 +1,4 @@
-import assert from "node:assert";
+import { assert } from "../core/assert.ts";
 import { randomInt } from "node:crypto";
 import path from "node:path";
 import type { Clock } from "../core/clock.ts";

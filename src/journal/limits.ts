@@ -1,4 +1,4 @@
-import assert from "node:assert";
+import { assert } from "../core/assert.ts";
 import { REQUEST_BYTES_MAX } from "../core/limits.ts";
 
 /** A frame's payload: a request of the largest size, which processors may have made larger. */

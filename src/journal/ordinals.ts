@@ -1,4 +1,4 @@
-import assert from "node:assert";
+import { assert } from "../core/assert.ts";
 
 /**
  * Ordinals of a request's records that were rejected or filtered, as runs: a request that is
