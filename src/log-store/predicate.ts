@@ -1,16 +1,11 @@
-import type { FieldRef, FieldTest, Filter, TextMatch } from "../core/filter.ts";
+import type { FieldRef, FieldTest, Filter } from "../core/filter.ts";
 import type { AnyValue } from "../core/any-value.ts";
 import type { Signal } from "../core/record.ts";
-import { decodeAttributes } from "../wire/any-value-decode.ts";
-import { BODY_TEXT } from "../wire/otlp-decode-logs.ts";
-import type { Block, BytesColumn, Dictionary } from "./block.ts";
-import { PerOwner } from "./block.ts";
-import { searchColumn } from "./byte-search.ts";
+import type { Block } from "./block.ts";
 import type { FieldColumn } from "./field-column.ts";
-import { fieldColumn, messageText, textOf } from "./field-column.ts";
+import { fieldColumn } from "./field-column.ts";
+import { MessagePredicate, TextPredicate } from "./predicate-text.ts";
 import type { BlockHeader } from "./segment-format.ts";
-import type { TextMatcher } from "./text-matcher.ts";
-import { compileTextMatch } from "./text-matcher.ts";
 import type { ValueTest } from "./value-test.ts";
 import { compileFieldTest } from "./value-test.ts";
 
@@ -155,137 +150,6 @@ class SeverityPredicate implements Predicate {
 
   mayMatch(header: PruneHeader): boolean {
     return header.maxSeverity >= this.#min && header.minSeverity <= this.#max;
-  }
-}
-
-/** Free text: the body, the event name (a span's name), or a string attribute. */
-class TextPredicate implements Predicate {
-  readonly cost = 100;
-  readonly #signal: Signal;
-  readonly #matcher: TextMatcher;
-  readonly #names: DictionaryVerdicts;
-
-  constructor(match: TextMatch, signal: Signal) {
-    this.#signal = signal;
-    this.#matcher = compileTextMatch(match);
-    this.#names = new DictionaryVerdicts((text) => this.#matcher.test(text));
-  }
-
-  narrow(block: Block, mask: Uint8Array): void {
-    const left = mask.slice();
-    this.#take(left, mask, this.#inNames(block, left));
-    if (this.#signal === "logs") this.#take(left, mask, bodyHits(block, this.#matcher, left));
-    this.#take(left, mask, this.#inAttributes(block, left));
-    for (let row = 0; row < mask.length; row++) mask[row] ^= left[row];
-  }
-
-  /** Rows in `left` with a hit leave it: they match. */
-  #take(left: Uint8Array, mask: Uint8Array, hits: Uint8Array): void {
-    for (let row = 0; row < mask.length; row++) left[row] &= hits[row] ^ 1;
-  }
-
-  #inNames(block: Block, candidates: Uint8Array): Uint8Array {
-    const hits = new Uint8Array(candidates.length);
-    if (this.#signal === "metrics") return hits;
-    const { ids, dictionary } = block.dict(this.#signal === "logs" ? "event_name" : "name");
-    const verdicts = this.#names.of(dictionary);
-    for (let row = 0; row < hits.length; row++) hits[row] = verdicts[ids[row]];
-    return hits;
-  }
-
-  #inAttributes(block: Block, candidates: Uint8Array): Uint8Array {
-    const column = block.bytes("attributes");
-    const test = (row: number): boolean =>
-      hasStringMatch(column, row, (text) => this.#matcher.test(text));
-    return columnHits(column, this.#matcher, candidates, { decidesHits: false, test });
-  }
-
-  mayMatch(): boolean {
-    return true;
-  }
-}
-
-function hasStringMatch(
-  { data, starts, ends }: BytesColumn,
-  row: number,
-  test: (text: string) => boolean,
-): boolean {
-  if (starts[row] === ends[row]) return false;
-  for (const value of decodeAttributes(data, starts[row], ends[row]).values()) {
-    if (typeof value === "string" && test(value)) return true;
-  }
-  return false;
-}
-
-/** `message:word`: the body alone. */
-class MessagePredicate implements Predicate {
-  readonly cost = 50;
-  readonly #matcher: TextMatcher;
-
-  constructor(match: TextMatch) {
-    this.#matcher = compileTextMatch(match);
-  }
-
-  narrow(block: Block, mask: Uint8Array): void {
-    const hits = bodyHits(block, this.#matcher, mask);
-    for (let row = 0; row < mask.length; row++) mask[row] &= hits[row];
-  }
-
-  mayMatch(): boolean {
-    return true;
-  }
-}
-
-/** Rows among the candidates whose body matches. A body that is no string is tested as its text. */
-function bodyHits(block: Block, matcher: TextMatcher, candidates: Uint8Array): Uint8Array {
-  const kinds = block.u8("body_kind");
-  const text = messageText(block);
-  const test = (row: number): boolean => kinds[row] !== 0 && matcher.test(text(row));
-  const hits = columnHits(block.bytes("body"), matcher, candidates, { decidesHits: true, test });
-  for (let row = 0; row < hits.length; row++) {
-    if (candidates[row] === 1 && kinds[row] !== BODY_TEXT) hits[row] = test(row) ? 1 : 0;
-  }
-  return hits;
-}
-
-/**
- * Rows among the candidates that match in a bytes column. Where the matcher is a literal, the
- * column is searched as a whole, and `test` sees only rows that this cannot decide.
- */
-function columnHits(
-  column: BytesColumn,
-  matcher: TextMatcher,
-  candidates: Uint8Array,
-  options: { readonly decidesHits: boolean; readonly test: (row: number) => boolean },
-): Uint8Array {
-  const { decidesHits, test } = options;
-  const { needle } = matcher;
-  if (needle === undefined) {
-    return Uint8Array.from(candidates, (isIn, row) => (isIn === 1 && test(row) ? 1 : 0));
-  }
-  const { hits, unsure } = searchColumn(column, needle, decidesHits);
-  for (let row = 0; row < hits.length; row++) {
-    if (candidates[row] === 0) hits[row] = 0;
-    else if (unsure?.[row] === 1) hits[row] = test(row) ? 1 : 0;
-    else if (hits[row] === 1 && !decidesHits) hits[row] = test(row) ? 1 : 0;
-  }
-  return hits;
-}
-
-/** A test's answers for a dictionary's entries, each asked once. */
-class DictionaryVerdicts {
-  readonly #perDictionary: PerOwner<Dictionary, Uint8Array>;
-
-  constructor(test: (text: string) => boolean) {
-    this.#perDictionary = new PerOwner((dictionary) =>
-      Uint8Array.from({ length: dictionary.count }, (_, id) =>
-        test(textOf(dictionary, id)) ? 1 : 0,
-      ),
-    );
-  }
-
-  of(dictionary: Dictionary): Uint8Array {
-    return this.#perDictionary.of(dictionary);
   }
 }
 
