@@ -21,6 +21,7 @@ import type {
   SearchEnd,
   SearchRequest,
 } from "./log-store.ts";
+import type { MaintenanceLimits } from "./maintenance.ts";
 import { Maintenance } from "./maintenance.ts";
 import type { BlockRows } from "./open-table.ts";
 import { InlineScanRunner } from "./scan-inline.ts";
@@ -45,6 +46,8 @@ export interface EmbeddedStoreOptions {
   readonly retentionMs?: number;
   readonly log?: StoreLog;
   readonly journalFileBytesMax?: number;
+  /** When seals and retention happen, where it is not as usual. */
+  readonly maintenance?: Partial<MaintenanceLimits>;
   readonly storage?: Storage;
   /** Takes the folder for this process; throws `STORE_IN_USE`. */
   readonly lock?: (directory: string) => { release(): void };
@@ -141,6 +144,7 @@ export class EmbeddedStore implements LogStore, Ingest {
       clock: options.clock,
       log: options.log ?? silentLog,
       retentionMs: options.retentionMs,
+      ...(options.maintenance === undefined ? {} : { limits: options.maintenance }),
     });
     if (mode === "write") this.#maintenance.start();
   }

@@ -9,14 +9,22 @@ import type { Sealer } from "./sealer.ts";
 import type { SegmentShelf } from "./segment-shelf.ts";
 import type { StoreLog } from "./store-log.ts";
 
-/** A seal begins once this much raw data is open, so that about 64 MB is unsealed at most. */
-const SEAL_BYTES = 40 * 1024 * 1024;
+/** When maintenance acts. A test gives smaller ones, so that it happens all the time. */
+export interface MaintenanceLimits {
+  /** A seal begins once this much raw data is open. */
+  readonly sealBytes: number;
+  /** Rows are sealed after this long, however few they are. */
+  readonly sealAgeMs: number;
+  /** How often ages are looked at: of open rows, and of segments for retention. */
+  readonly tickMs: number;
+}
 
-/** Rows are sealed after this long, however few they are. */
-const SEAL_AGE_MS = 30_000;
-
-/** How often ages are looked at: of open rows, and of segments for retention. */
-const TICK_MS = 1000;
+/** At 40 MB about 64 MB is unsealed at most. */
+const LIMITS: MaintenanceLimits = {
+  sealBytes: 40 * 1024 * 1024,
+  sealAgeMs: 30_000,
+  tickMs: 1000,
+};
 
 /** After a failed seal the next try waits this long. */
 const SEAL_RETRY_MS = 5000;
@@ -28,6 +36,7 @@ export interface MaintenanceParts {
   readonly clock: Clock;
   readonly log: StoreLog;
   readonly retentionMs: number | undefined;
+  readonly limits?: Partial<MaintenanceLimits>;
 }
 
 /**
@@ -38,6 +47,7 @@ export interface MaintenanceParts {
  */
 export class Maintenance {
   readonly #parts: MaintenanceParts;
+  readonly #limits: MaintenanceLimits;
   #timer: NodeJS.Timeout | undefined;
   #queue: Promise<void> = Promise.resolve();
   #isQueued = false;
@@ -46,22 +56,24 @@ export class Maintenance {
 
   constructor(parts: MaintenanceParts) {
     this.#parts = parts;
+    this.#limits = { ...LIMITS, ...parts.limits };
   }
 
   /** Looks at ages from now on. */
   start(): void {
-    this.#timer = setInterval(() => this.#tick(), TICK_MS);
+    this.#timer = setInterval(() => this.#tick(), this.#limits.tickMs);
     this.#timer.unref();
   }
 
   /** To be called after rows were added: seals where that is due. */
   onRowsAdded(): void {
-    if (this.#parts.intake.unsealedBytes >= SEAL_BYTES) this.#begin();
+    if (this.#parts.intake.unsealedBytes >= this.#limits.sealBytes) this.#begin();
   }
 
   #tick(): void {
     const { intake } = this.#parts;
-    const isOld = SIGNALS.some((signal) => intake.table(signal).oldestAgeMs > SEAL_AGE_MS);
+    const { sealAgeMs } = this.#limits;
+    const isOld = SIGNALS.some((signal) => intake.table(signal).oldestAgeMs > sealAgeMs);
     if (isOld || this.#expired().length > 0) this.#begin();
   }
 
@@ -90,14 +102,15 @@ export class Maintenance {
 
   async #run(): Promise<void> {
     const { intake, shelf } = this.#parts;
+    const { sealBytes, sealAgeMs } = this.#limits;
     let hasSealed: boolean;
     do {
       hasSealed = false;
-      const isFull = intake.unsealedBytes >= SEAL_BYTES;
+      const isFull = intake.unsealedBytes >= sealBytes;
       for (const signal of SIGNALS) {
         const table = intake.table(signal);
-        const isDue = isFull && table.unsealedBytes >= SEAL_BYTES / SIGNALS.length;
-        if (isDue || table.oldestAgeMs > SEAL_AGE_MS) {
+        const isDue = isFull && table.unsealedBytes >= sealBytes / SIGNALS.length;
+        if (isDue || table.oldestAgeMs > sealAgeMs) {
           hasSealed = (await this.#seal(signal)) || hasSealed;
         }
       }
@@ -106,7 +119,7 @@ export class Maintenance {
       // What arrived meanwhile may be due again. Rows that are not on disk yet count as unsealed and
       // cannot be sealed: a turn that sealed nothing ends it, or it would spin, and keep the event
       // loop from the very sync that it waits for.
-    } while (hasSealed && intake.unsealedBytes >= SEAL_BYTES && !this.#isClosed);
+    } while (hasSealed && intake.unsealedBytes >= sealBytes && !this.#isClosed);
   }
 
   /** Seals everything that is committed. */
