@@ -42,8 +42,8 @@ export function encodeSeal(task: SealTask): readonly SealedSegment[] {
     replaces: [],
     state: { ...state },
   }));
-  return encoded.map(({ day, footer, bytes }) => ({
-    entry: entryOf(nameOf(day), bytes.length, footer),
+  return encoded.map(({ footer, bytes }) => ({
+    entry: entryOf(nameOf(footer.day), bytes.length, footer),
     bytes,
   }));
 }

@@ -7,14 +7,20 @@ const COMPRESS_BYTES_MIN = 64;
 
 const CHUNK_BYTES_MIN = 16 * 1024;
 
-/** Collects the sections of a file. */
+/** Makes the sections of a file, which leave it in order as they are taken. */
 export class SectionWriter {
-  readonly #parts: Uint8Array[] = [SEGMENT_MAGIC];
+  readonly #compressionLevel: number;
+  #parts: Uint8Array[] = [SEGMENT_MAGIC];
   #offset = SEGMENT_MAGIC.length;
+
+  constructor(compressionLevel: number) {
+    this.#compressionLevel = compressionLevel;
+  }
 
   /** Adds a section; `raw` may be overwritten afterwards. */
   add(name: string, raw: Uint8Array): Section {
-    const compressed = raw.length < COMPRESS_BYTES_MIN ? raw : compress(raw);
+    const isSmall = raw.length < COMPRESS_BYTES_MIN;
+    const compressed = isSmall ? raw : compress(raw, this.#compressionLevel);
     const isSmaller = compressed.length < raw.length;
     const bytes = isSmaller ? compressed : Uint8Array.from(raw);
     const section: Section = {
@@ -30,28 +36,29 @@ export class SectionWriter {
     return section;
   }
 
-  finish(footer: SegmentFooter): Uint8Array<ArrayBuffer> {
+  /** Adds the footer and what follows it: nothing comes behind. */
+  finish(footer: SegmentFooter): void {
     const text = Buffer.from(JSON.stringify(footer));
     const trailer = Buffer.alloc(SEGMENT_TRAILER_BYTES);
     trailer.writeUInt32LE(text.length, 0);
     trailer.writeUInt32LE(crc32(text), 4);
     trailer.set(SEGMENT_MAGIC, 8);
-    const total = this.#offset + text.length + SEGMENT_TRAILER_BYTES;
-    const bytes = new Uint8Array(total);
-    let end = 0;
-    for (const part of [...this.#parts, text, trailer]) {
-      bytes.set(part, end);
-      end += part.length;
-    }
-    return bytes;
+    this.#parts.push(text, trailer);
+  }
+
+  /** The parts since the last call, which are no longer kept here. */
+  take(): readonly Uint8Array[] {
+    const parts = this.#parts;
+    this.#parts = [];
+    return parts;
   }
 }
 
-function compress(raw: Uint8Array): Uint8Array {
+function compress(raw: Uint8Array, level: number): Uint8Array {
   // Most results fit one chunk: in those of the default size much time goes into joining.
   const chunkSize = Math.max(CHUNK_BYTES_MIN, raw.length >>> 2);
   return zstdCompressSync(raw, {
     chunkSize,
-    params: { [constants.ZSTD_c_compressionLevel]: 1 },
+    params: { [constants.ZSTD_c_compressionLevel]: level },
   });
 }

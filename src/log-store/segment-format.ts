@@ -73,7 +73,9 @@ export const segmentFooter = z.object({
   /** The UTC day of all its rows, days since 1970. */
   day: z.number().int(),
   rows: z.number().int().positive(),
-  /** Receive time of its newest row, Unix milliseconds; retention counts from here. */
+  /** Receive time of its oldest row, Unix milliseconds. Those of the first release do not say. */
+  minReceivedMs: z.number().optional(),
+  /** Receive time of its newest row; retention counts from here. */
   maxReceivedMs: z.number(),
   blocks: z.array(block),
   dictionaries: z.array(dictionary),
@@ -92,12 +94,14 @@ export const segmentEntry = z.object({
   maxNs: z.number(),
   minSeq: z.number(),
   maxSeq: z.number(),
+  /** Manifests of the first release do not say. */
+  minReceivedMs: z.number().optional(),
   maxReceivedMs: z.number(),
 });
 export type SegmentEntry = z.infer<typeof segmentEntry>;
 
 export function entryOf(file: string, sizeBytes: number, footer: SegmentFooter): SegmentEntry {
-  const { signal, day, rows, maxReceivedMs, blocks } = footer;
+  const { signal, day, rows, minReceivedMs, maxReceivedMs, blocks } = footer;
   return {
     file,
     signal,
@@ -108,6 +112,7 @@ export function entryOf(file: string, sizeBytes: number, footer: SegmentFooter):
     maxNs: Math.max(...blocks.map(({ maxNs }) => maxNs)),
     minSeq: Math.min(...blocks.map(({ minSeq }) => minSeq)),
     maxSeq: Math.max(...blocks.map(({ maxSeq }) => maxSeq)),
+    minReceivedMs: minReceivedMs ?? maxReceivedMs,
     maxReceivedMs,
   };
 }

@@ -12,19 +12,15 @@ import { BLOCK_COLUMN_BYTES_MAX, BLOCK_ROWS_MAX, TABLES } from "./table-schema.t
 
 /** A segment as it goes to disk. */
 export interface EncodedSegment {
-  readonly day: number;
   readonly footer: SegmentFooter;
   readonly bytes: Uint8Array<ArrayBuffer>;
 }
 
+/** Seals hold up requests when they are slow; merges do not, and take their time. */
+const SEAL_COMPRESSION_LEVEL = 1;
+
 /**
  * Seals rows of open blocks into segments, one for each UTC day among them.
- *
- * 1. Rows are ordered by (day, time, seq); rows mostly arrive so, and then nothing is sorted.
- * 2. Each day's rows are cut into blocks of at most `BLOCK_ROWS_MAX` rows and
- *    `BLOCK_COLUMN_BYTES_MAX` bytes a column.
- * 3. Each column of a block becomes a section or two, each compressed by itself.
- * 4. Dictionaries are merged to one a segment, and the footer names it all.
  *
  * Pure computing, runs in a worker; the caller writes the bytes. `sealOf` gives the seal's
  * description once the days are known.
@@ -37,39 +33,83 @@ export function encodeSegments(
   const rows = new RowOrder(slices.map((slice) => new OpenBlockReader(slice)));
   const days = rows.days();
   const seal = sealOf(days.map(({ day }) => day));
-  return days.map(({ day, from, to }) => encodeSegment(signal, rows, { day, from, to, seal }));
+  return days.map(({ day, from, to }) => {
+    const range = { day, from, to, seal, compressionLevel: SEAL_COMPRESSION_LEVEL };
+    return collect(segmentParts(signal, rows, range));
+  });
 }
 
-interface SegmentRows {
+function collect(parts: Generator<Uint8Array, SegmentFooter>): EncodedSegment {
+  const taken: Uint8Array[] = [];
+  let size = 0;
+  for (;;) {
+    const step = parts.next();
+    if (step.done === true) {
+      const bytes = new Uint8Array(size);
+      let end = 0;
+      for (const part of taken) {
+        bytes.set(part, end);
+        end += part.length;
+      }
+      return { footer: step.value, bytes };
+    }
+    taken.push(step.value);
+    size += step.value.length;
+  }
+}
+
+/** Rows of an order, all of one day, and what their segment says of them. */
+export interface SegmentRows {
   readonly day: number;
   /** Rows of the order, `from` inclusive, `to` exclusive. */
   readonly from: number;
   readonly to: number;
   readonly seal: SealInfo;
+  /** Of zstd. */
+  readonly compressionLevel: number;
 }
 
-function encodeSegment(signal: Signal, rows: RowOrder, range: SegmentRows): EncodedSegment {
-  const file = new SectionWriter();
+/**
+ * The bytes of a segment's file, in order; returns its footer.
+ *
+ * 1. The rows, ordered by (time, seq), are cut into blocks of at most `BLOCK_ROWS_MAX` rows and
+ *    `BLOCK_COLUMN_BYTES_MAX` bytes a column.
+ * 2. Each column of a block becomes a section or two, each compressed by itself.
+ * 3. Behind the blocks come the dictionaries, one a segment, then the footer, which names it all.
+ *
+ * Shape: the parts of a block are yielded together, each in memory of its own, not in shared pools.
+ * Cost:  of the rows one block is in memory at a time, whatever the segment's size; that, the
+ *        parts of one block, and the dictionaries.
+ */
+export function* segmentParts(
+  signal: Signal,
+  rows: RowOrder,
+  range: SegmentRows,
+): Generator<Uint8Array, SegmentFooter> {
+  const file = new SectionWriter(range.compressionLevel);
   const dictionaries = new Map<string, MergedDictionary>();
   for (const { name, kind } of TABLES[signal]) {
     if (kind === "dict") dictionaries.set(name, new MergedDictionary(name, rows));
   }
   const blocks: BlockHeader[] = [];
+  const received = { min: Number.POSITIVE_INFINITY, max: 0 };
   for (let from = range.from; from < range.to;) {
     const to = blockEnd(signal, rows, from, range.to);
-    blocks.push(encodeBlock(signal, rows.gather(from, to), file, dictionaries));
+    const gathered = rows.gather(from, to);
+    blocks.push(encodeBlock(signal, gathered, file, dictionaries));
+    const { min, max } = extremes(gathered.numbers("received"));
+    received.min = Math.min(received.min, min);
+    received.max = Math.max(received.max, max);
+    yield* file.take();
     from = to;
   }
-  let maxReceivedMs = 0;
-  rows.gather(range.from, range.to).forEach("received", (value) => {
-    maxReceivedMs = Math.max(maxReceivedMs, value);
-  });
   const footer: SegmentFooter = {
     version: SEGMENT_VERSION,
     signal,
     day: range.day,
     rows: range.to - range.from,
-    maxReceivedMs,
+    minReceivedMs: received.min,
+    maxReceivedMs: received.max,
     blocks,
     dictionaries: [...dictionaries].map(([name, merged]) => ({
       name,
@@ -82,7 +122,9 @@ function encodeSegment(signal: Signal, rows: RowOrder, range: SegmentRows): Enco
     })),
     seal: range.seal,
   };
-  return { day: range.day, footer, bytes: file.finish(footer) };
+  file.finish(footer);
+  yield* file.take();
+  return footer;
 }
 
 /** The end of the block that begins at `from`. */
