@@ -77,9 +77,8 @@ export interface SegmentRows {
  * 2. Each column of a block becomes a section or two, each compressed by itself.
  * 3. Behind the blocks come the dictionaries, one a segment, then the footer, which names it all.
  *
- * Shape: the parts of a block are yielded together, each in memory of its own, not in shared pools.
- * Cost:  of the rows one block is in memory at a time, whatever the segment's size; that, the
- *        parts of one block, and the dictionaries.
+ * Shape: the parts of a block are yielded one after the other once the block is done.
+ * Cost:  one block's rows and parts, and the dictionaries, whatever the segment's size.
  */
 export function* segmentParts(
   signal: Signal,
