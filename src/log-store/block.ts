@@ -1,3 +1,5 @@
+import type { ClauseColumn } from "./clauses/clause-column.ts";
+
 /**
  * How readers see a block of rows, whether it is still open or sealed on disk. Rows are numbered
  * from 0 to `rows - 1` in every column.
@@ -15,6 +17,8 @@ export interface Block {
   ids(name: string): Uint8Array;
   dict(name: string): DictColumn;
   bytes(name: string): BytesColumn;
+  /** The same column as clauses, where it is on disk so; else undefined. */
+  clauses(name: string): ClauseColumn | undefined;
 }
 
 export interface TimeColumn {

@@ -1,3 +1,8 @@
+/** A column, or something made of columns that knows its size. */
+interface Cached {
+  readonly byteLength: number;
+}
+
 /**
  * The most recently used decompressed columns, up to a number of bytes.
  *
@@ -6,14 +11,14 @@
 export class ColumnCache {
   readonly #bytesMax: number;
   /** Least recently used first. */
-  readonly #columns = new Map<string, ArrayBufferView>();
+  readonly #columns = new Map<string, Cached>();
   #bytes = 0;
 
   constructor(bytesMax: number) {
     this.#bytesMax = bytesMax;
   }
 
-  get(key: string): ArrayBufferView | undefined {
+  get(key: string): Cached | undefined {
     const column = this.#columns.get(key);
     if (column === undefined) return undefined;
     this.#columns.delete(key);
@@ -21,7 +26,7 @@ export class ColumnCache {
     return column;
   }
 
-  set(key: string, column: ArrayBufferView): void {
+  set(key: string, column: Cached): void {
     this.#columns.set(key, column);
     this.#bytes += column.byteLength;
     for (const [oldest, value] of this.#columns) {

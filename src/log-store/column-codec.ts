@@ -94,3 +94,87 @@ function grown(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   larger.set(bytes);
   return larger;
 }
+
+/** Unsigned numbers in base 128, one after the other. */
+export class VarintWriter {
+  #bytes = new Uint8Array(256);
+  #end = 0;
+
+  /** `value` is whole, from 0 to 2^53. */
+  write(value: number): void {
+    this.#reserve(10);
+    this.#end = writeVarint(this.#bytes, this.#end, value);
+  }
+
+  append(other: VarintWriter): void {
+    const bytes = other.take();
+    this.#reserve(bytes.length);
+    this.#bytes.set(bytes, this.#end);
+    this.#end += bytes.length;
+  }
+
+  /** What was written; valid until the next write. */
+  take(): Uint8Array {
+    return this.#bytes.subarray(0, this.#end);
+  }
+
+  #reserve(bytes: number): void {
+    while (this.#end + bytes > this.#bytes.length) this.#bytes = grown(this.#bytes);
+  }
+}
+
+/** Reads what a `VarintWriter` wrote. Past the end it gives numbers that make no sense, and ends. */
+export class VarintReader {
+  readonly #bytes: Uint8Array;
+  position = 0;
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes;
+  }
+
+  get isAtEnd(): boolean {
+    return this.position >= this.#bytes.length;
+  }
+
+  read(): number {
+    let value = 0;
+    let scale = 1;
+    for (;;) {
+      const byte = this.#bytes[this.position++];
+      value += (byte & 0x7f) * scale;
+      if (!(byte >= 0x80)) return value;
+      scale *= 128;
+    }
+  }
+}
+
+/**
+ * The first `count` numbers, byte by byte: the lowest bytes of all, then the next ones, as many as
+ * the largest number needs. A first byte says how many.
+ */
+export function encodePlanes(values: Uint32Array, count: number): Uint8Array {
+  let largest = 0;
+  for (let index = 0; index < count; index++) if (values[index] > largest) largest = values[index];
+  const width = largest < 0x100 ? 1 : largest < 0x1_0000 ? 2 : largest < 0x100_0000 ? 3 : 4;
+  const bytes = new Uint8Array(1 + width * count);
+  bytes[0] = width;
+  for (let plane = 0; plane < width; plane++) {
+    const start = 1 + plane * count;
+    const shift = 8 * plane;
+    for (let index = 0; index < count; index++) bytes[start + index] = values[index] >>> shift;
+  }
+  return bytes;
+}
+
+/** Reads `count` numbers that `encodePlanes` wrote. */
+export function decodePlanes(bytes: Uint8Array, count: number): Uint32Array {
+  const width = bytes[0];
+  assert(bytes.length === 1 + width * count, "a column of planes has another length than its rows");
+  const values = new Uint32Array(count);
+  for (let plane = 0; plane < width; plane++) {
+    const start = 1 + plane * count;
+    const shift = 8 * plane;
+    for (let index = 0; index < count; index++) values[index] |= bytes[start + index] << shift;
+  }
+  return values;
+}

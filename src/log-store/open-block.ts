@@ -221,6 +221,10 @@ export class OpenBlockReader implements Block {
     return bytesColumn(data, new Uint32Array(buffer, region.values, ROWS + 1), from, to);
   }
 
+  clauses(): undefined {
+    return undefined;
+  }
+
   /** All offsets of a `bytes` column, for its appender. */
   offsets(name: string): Uint32Array {
     const region = regionOf(this.#slice.signal, name);

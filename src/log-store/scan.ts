@@ -6,7 +6,7 @@ import { OpenBlockReader } from "./open-block.ts";
 import type { Predicate } from "./predicate.ts";
 import type { SegmentEntry } from "./segment-format.ts";
 import type { SegmentFiles } from "./segment-files.ts";
-import { SegmentDamage } from "./segment-reader.ts";
+import { SegmentDamage } from "./segment-damage.ts";
 import type { Snapshot } from "./snapshot.ts";
 import { compareTimes } from "./time-order.ts";
 

@@ -36,6 +36,25 @@ export class SectionWriter {
     return section;
   }
 
+  /** Adds parts that are compressed already, and have checksums of their own, as one section. */
+  addChunks(name: string, chunks: readonly Uint8Array[]): Section {
+    const offset = this.#offset;
+    let crc = 0;
+    for (const chunk of chunks) {
+      crc = crc32(chunk, crc);
+      this.#parts.push(chunk);
+      this.#offset += chunk.length;
+    }
+    const size = this.#offset - offset;
+    return { name, offset, size, rawSize: size, codec: "raw", crc };
+  }
+
+  /** The bytes compressed, or a copy of them where that is not smaller. */
+  compress(raw: Uint8Array): Uint8Array {
+    const compressed = compress(raw, this.#compressionLevel);
+    return compressed.length < raw.length ? compressed : Uint8Array.from(raw);
+  }
+
   /** Adds the footer and what follows it: nothing comes behind. */
   finish(footer: SegmentFooter): void {
     const text = Buffer.from(JSON.stringify(footer));

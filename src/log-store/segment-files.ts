@@ -1,7 +1,8 @@
 import { join } from "node:path";
 import type { Block } from "./block.ts";
 import { ColumnCache } from "./column-cache.ts";
-import { SegmentDamage, SegmentReader } from "./segment-reader.ts";
+import { SegmentDamage } from "./segment-damage.ts";
+import { SegmentReader } from "./segment-reader.ts";
 
 /** Open segment files of one thread; each is a file handle and a footer. */
 const OPEN_FILES_MAX = 256;

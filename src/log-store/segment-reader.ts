@@ -5,6 +5,18 @@ import type { Block, BytesColumn, DictColumn, Dictionary, TimeColumn } from "./b
 import { bytesColumn, PackedDictionary } from "./block.ts";
 import { decodeDeltas, decodeOffsets } from "./column-codec.ts";
 import type { ColumnCache } from "./column-cache.ts";
+import { shapeIdsName } from "./clauses/clause-writer.ts";
+import { WholeValues } from "./clauses/whole-values.ts";
+import { AttributeRowReader } from "./clauses/attribute-rows.ts";
+import { ClauseColumn, ClauseRowReader } from "./clauses/clause-column.ts";
+import {
+  ClauseShapes,
+  ClauseTemplates,
+  shapesName,
+  templatesName,
+} from "./clauses/clause-dictionary.ts";
+import { SegmentDamage } from "./segment-damage.ts";
+import { SealedClauses } from "./sealed-clauses.ts";
 import type { BlockHeader, Section, SegmentFooter } from "./segment-format.ts";
 import {
   SEGMENT_FOOTER_BYTES_MAX,
@@ -13,17 +25,6 @@ import {
   SEGMENT_VERSION,
   segmentFooter,
 } from "./segment-format.ts";
-
-/** Bytes of a segment that are not what was written. Names the file and what is lost. */
-export class SegmentDamage extends Error {
-  readonly path: string;
-
-  constructor(path: string, what: string, cause?: unknown) {
-    super(`${path}: ${what}`, { cause });
-    this.name = "SegmentDamage";
-    this.path = path;
-  }
-}
 
 /**
  * An open segment file. Synchronous: it is used in workers and by the offline command line.
@@ -65,6 +66,37 @@ export class SegmentReader {
     return made;
   }
 
+  /** The templates (shapes) of a column that is kept as clauses. */
+  templates(column: string, cache: ColumnCache): ClauseTemplates {
+    return this.#clauseDictionary(templatesName(column), ClauseTemplates, cache);
+  }
+
+  shapes(column: string, cache: ColumnCache): ClauseShapes {
+    return this.#clauseDictionary(shapesName(column), ClauseShapes, cache);
+  }
+
+  #clauseDictionary<T extends { readonly byteLength: number }>(
+    name: string,
+    type: {
+      readonly prototype: T;
+      new (lengths: Uint8Array, bytes: Uint8Array, count: number): T;
+    },
+    cache: ColumnCache,
+  ): T {
+    const key = `${this.path}/${name}`;
+    const cached = cache.get(key);
+    if (cached instanceof type) return cached;
+    const { lengths, data, count } = this.#dictionaryHeader(name);
+    const dictionary = new type(this.readSection(lengths), this.readSection(data), count);
+    cache.set(key, dictionary);
+    return dictionary;
+  }
+
+  /** Bytes of a section from `offset` on, not checked: what is there has a checksum of its own. */
+  readPart(section: Section, offset: number, size: number): Uint8Array {
+    return this.#readAt(section.offset + offset, size, section.name);
+  }
+
   /** A section's raw bytes, checked, in memory of their own. */
   readSection(section: Section): Uint8Array {
     const bytes = this.#readAt(section.offset, section.size, section.name);
@@ -79,8 +111,7 @@ export class SegmentReader {
   dictionary(name: string): Dictionary {
     const known = this.#dictionaries.get(name);
     if (known !== undefined) return known;
-    const header = this.footer.dictionaries.find((candidate) => candidate.name === name);
-    if (header === undefined) throw new SegmentDamage(this.path, `dictionary ${name} is missing`);
+    const header = this.#dictionaryHeader(name);
     const offsets = decodeOffsets(this.readSection(header.lengths), header.count);
     const entries = bytesColumn(this.readSection(header.data), offsets, 0, header.count);
     const dictionary = new PackedDictionary(entries, header.count);
@@ -88,17 +119,27 @@ export class SegmentReader {
     return dictionary;
   }
 
-  #decompress(section: Section, bytes: Uint8Array): Uint8Array {
+  #dictionaryHeader(name: string): SegmentFooter["dictionaries"][number] {
+    const header = this.footer.dictionaries.find((candidate) => candidate.name === name);
+    if (header === undefined) throw new SegmentDamage(this.path, `dictionary ${name} is missing`);
+    return header;
+  }
+
+  #decompress({ name, rawSize }: Section, bytes: Uint8Array): Uint8Array {
+    return this.decompress(`section ${name}`, bytes, rawSize);
+  }
+
+  /** What `bytes` were before zstd. */
+  decompress(what: string, bytes: Uint8Array, rawSize: number): Uint8Array {
     try {
-      const chunkSize = Math.max(64, section.rawSize);
+      const chunkSize = Math.max(64, rawSize);
       const raw = zstdDecompressSync(bytes, { maxOutputLength: chunkSize, chunkSize });
       // Typed arrays want memory that is aligned; a small result may stand in a shared pool.
-      if (raw.length === section.rawSize)
-        return raw.byteOffset % 8 === 0 ? raw : Uint8Array.from(raw);
+      if (raw.length === rawSize) return raw.byteOffset % 8 === 0 ? raw : Uint8Array.from(raw);
     } catch (error) {
-      throw new SegmentDamage(this.path, `section ${section.name} does not decompress`, error);
+      throw new SegmentDamage(this.path, `${what} does not decompress`, error);
     }
-    throw new SegmentDamage(this.path, `section ${section.name} has another size than it says`);
+    throw new SegmentDamage(this.path, `${what} has another size than it says`);
   }
 
   #readFooter(): SegmentFooter {
@@ -161,6 +202,7 @@ class SealedBlock implements Block {
   readonly #sections: ReadonlyMap<string, Section>;
   readonly #key: string;
   readonly #cache: ColumnCache;
+  readonly #clauses = new Map<string, ClauseColumn>();
 
   constructor(segment: SegmentReader, header: BlockHeader, key: string, cache: ColumnCache) {
     this.rows = header.rows;
@@ -210,7 +252,25 @@ class SealedBlock implements Block {
     return { ids: this.u32(name), dictionary: this.#segment.dictionary(name) };
   }
 
+  clauses(name: string): ClauseColumn | undefined {
+    const known = this.#clauses.get(name);
+    if (known !== undefined || !this.#sections.has(shapeIdsName(name))) return known;
+    const source = new SealedClauses({
+      column: name,
+      segment: this.#segment,
+      sections: this.#sections,
+      rows: this.rows,
+      key: this.#key,
+      cache: this.#cache,
+    });
+    const column = new ClauseColumn(source, this.rows);
+    this.#clauses.set(name, column);
+    return column;
+  }
+
   bytes(name: string): BytesColumn {
+    const column = this.clauses(name);
+    if (column !== undefined) return this.#wholeValues(name, column);
     const offsets = this.#column(`${name}.lengths`, Uint32Array, (raw) =>
       decodeOffsets(raw, this.rows),
     );
@@ -219,6 +279,17 @@ class SealedBlock implements Block {
       throw new SegmentDamage(this.#segment.path, `column ${name} has another size than its rows`);
     }
     return bytesColumn(data, offsets, 0, this.rows);
+  }
+
+  /** Every value of a column of clauses, put together. */
+  #wholeValues(name: string, column: ClauseColumn): BytesColumn {
+    const known = this.#cache.get(`${this.#key}/${name}`);
+    if (known instanceof WholeValues) return known.column;
+    const reader =
+      name === "attributes" ? new AttributeRowReader(column) : new ClauseRowReader(column);
+    const values = new WholeValues(reader, this.rows);
+    this.#cache.set(`${this.#key}/${name}`, values);
+    return values.column;
   }
 
   #column<T extends Uint8Array | Uint32Array | Int32Array | Float64Array>(

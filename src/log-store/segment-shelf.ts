@@ -9,7 +9,8 @@ import { rebuildManifest } from "./manifest-rebuild.ts";
 import type { SealedSegment } from "./sealer.ts";
 import type { SegmentEntry } from "./segment-format.ts";
 import { entryOf } from "./segment-format.ts";
-import { SegmentDamage, SegmentReader } from "./segment-reader.ts";
+import { SegmentDamage } from "./segment-damage.ts";
+import { SegmentReader } from "./segment-reader.ts";
 import type { StoreLog } from "./store-log.ts";
 
 export const SEGMENTS_FOLDER = "segments";

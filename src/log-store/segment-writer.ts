@@ -1,4 +1,5 @@
 import type { Signal } from "../core/record.ts";
+import { ClauseWriter } from "./clauses/clause-writer.ts";
 import { encodeDeltas, encodeLengths } from "./column-codec.ts";
 import type { OpenBlockSlice } from "./open-block.ts";
 import { OpenBlockReader } from "./open-block.ts";
@@ -90,12 +91,16 @@ export function* segmentParts(
   for (const { name, kind } of TABLES[signal]) {
     if (kind === "dict") dictionaries.set(name, new MergedDictionary(name, rows));
   }
+  const clauses = new Map<string, ClauseWriter>();
+  for (const { name, clauses: kind } of TABLES[signal]) {
+    if (kind !== undefined) clauses.set(name, new ClauseWriter(name, kind));
+  }
   const blocks: BlockHeader[] = [];
   const received = { min: Number.POSITIVE_INFINITY, max: 0 };
   for (let from = range.from; from < range.to;) {
     const to = blockEnd(signal, rows, from, range.to);
     const gathered = rows.gather(from, to);
-    blocks.push(encodeBlock(signal, gathered, file, dictionaries));
+    blocks.push(encodeBlock(signal, gathered, file, { dictionaries, clauses }));
     const { min, max } = extremes(gathered.numbers("received"));
     received.min = Math.min(received.min, min);
     received.max = Math.max(received.max, max);
@@ -110,14 +115,19 @@ export function* segmentParts(
     minReceivedMs: received.min,
     maxReceivedMs: received.max,
     blocks,
-    dictionaries: [...dictionaries].map(([name, merged]) => ({
+    dictionaries: [
+      ...[...dictionaries].map(([name, { entries }]) => ({
+        name,
+        count: entries.length,
+        lengths: encodeLengths(entries.map(({ length }) => length)),
+        data: Buffer.concat(entries),
+      })),
+      ...[...clauses.values()].flatMap((coded) => coded.encodeDictionaries()),
+    ].map(({ name, count, lengths, data }) => ({
       name,
-      count: merged.entries.length,
-      lengths: file.add(
-        `${name}.lengths`,
-        encodeLengths(merged.entries.map(({ length }) => length)),
-      ),
-      data: file.add(`${name}.data`, Buffer.concat(merged.entries)),
+      count,
+      lengths: file.add(`${name}.lengths`, lengths),
+      data: file.add(`${name}.data`, data),
     })),
     seal: range.seal,
   };
@@ -135,14 +145,25 @@ function blockEnd(signal: Signal, rows: RowOrder, from: number, end: number): nu
   return to;
 }
 
+/** What all blocks of a segment share. */
+interface SegmentDictionaries {
+  readonly dictionaries: ReadonlyMap<string, MergedDictionary>;
+  readonly clauses: ReadonlyMap<string, ClauseWriter>;
+}
+
 function encodeBlock(
   signal: Signal,
   rows: GatheredRows,
   file: SectionWriter,
-  dictionaries: ReadonlyMap<string, MergedDictionary>,
+  { dictionaries, clauses }: SegmentDictionaries,
 ): BlockHeader {
   const sections: Section[] = [];
   for (const column of TABLES[signal]) {
+    const coded = clauses.get(column.name);
+    if (coded !== undefined) {
+      sections.push(...coded.encodeBlock(rows, file));
+      continue;
+    }
     for (const [name, bytes] of encodeColumn(column, rows, dictionaries)) {
       sections.push(file.add(name, bytes));
     }

@@ -8,6 +8,8 @@ import type { Signal } from "../core/record.ts";
 export interface Column {
   readonly name: string;
   readonly kind: ColumnKind;
+  /** Of a `bytes` column: how a segment cuts its values into clauses; without it they stay whole. */
+  readonly clauses?: "text" | "attributes";
 }
 
 export type ColumnKind =
@@ -35,7 +37,7 @@ const COMMON: readonly Column[] = [
   { name: "time", kind: "time" },
   { name: "resource", kind: "dict" },
   { name: "scope", kind: "dict" },
-  { name: "attributes", kind: "bytes" },
+  { name: "attributes", kind: "bytes", clauses: "attributes" },
 ];
 
 export const TABLES: Readonly<Record<Signal, readonly Column[]>> = {
@@ -50,7 +52,7 @@ export const TABLES: Readonly<Record<Signal, readonly Column[]>> = {
     { name: "flags", kind: "u8" },
     { name: "dropped_attributes", kind: "u32" },
     { name: "body_kind", kind: "u8" },
-    { name: "body", kind: "bytes" },
+    { name: "body", kind: "bytes", clauses: "text" },
   ],
   traces: [
     ...COMMON,
@@ -62,7 +64,7 @@ export const TABLES: Readonly<Record<Signal, readonly Column[]>> = {
     { name: "name", kind: "dict" },
     { name: "kind", kind: "u8" },
     { name: "status_code", kind: "u8" },
-    { name: "status_message", kind: "bytes" },
+    { name: "status_message", kind: "bytes", clauses: "text" },
     { name: "flags", kind: "u32" },
     { name: "dropped_attributes", kind: "u32" },
     { name: "dropped_events", kind: "u32" },

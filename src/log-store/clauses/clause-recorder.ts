@@ -1,0 +1,196 @@
+import { isEqualRange } from "./equal-range.ts";
+import {
+  ANY_MARK,
+  ANY_TEMPLATE,
+  CLAUSES_MAX,
+  FIXED_TEMPLATES,
+  TEMPLATE_BYTES_MAX,
+  VALUE_TEMPLATE,
+} from "./clause-marks.ts";
+import { ShapeTable } from "./shape-table.ts";
+import { TemplateTable } from "./template-table.ts";
+
+/** Until there are so many templates, every clause gets one. */
+const TEMPLATES_FREE = 2048;
+/** Past `TEMPLATES_FREE` a new template is taken only while there are so many rows for each. */
+const ROWS_PER_TEMPLATE = 16;
+const TEMPLATES_MAX = 65_536;
+
+/**
+ * The clauses of one column while a segment is written: the segment's templates and shapes, and
+ * for the block at hand where each slot's bytes stand. A splitter calls it for one value after the
+ * other:
+ *
+ *     beginRow; { slot… endClause }…; endRow
+ *
+ * Nothing is allocated for a row. What it records of a block is read by `encodeClauses`.
+ */
+export class ClauseRecorder {
+  readonly templates = new TemplateTable(FIXED_TEMPLATES);
+  readonly shapes = new ShapeTable();
+  #rowsSeen = 0;
+
+  /** Of the block: each row's shape. */
+  shapeIds = new Uint32Array(1024);
+  rows = 0;
+  /** Of the block: each clause that has slots, in the order of the rows: template, first slot. */
+  clauseTemplates = new Uint32Array(4096);
+  clauseSlots = new Uint32Array(4096);
+  clauses = 0;
+  /** Of the block: where the slots' bytes stand in the column's data. */
+  slotStarts = new Uint32Array(8192);
+  slotEnds = new Uint32Array(8192);
+  slotMarks = new Uint8Array(8192);
+  slots = 0;
+
+  readonly #rowTemplates = new Uint32Array(CLAUSES_MAX + 1);
+  #rowClauses = 0;
+
+  beginBlock(): void {
+    this.rows = 0;
+    this.clauses = 0;
+    this.slots = 0;
+  }
+
+  /** Clauses that the row at hand may still have, the last one included. */
+  get clausesLeft(): number {
+    return CLAUSES_MAX - this.#rowClauses;
+  }
+
+  slot(start: number, end: number, mark: number): void {
+    if (this.slots === this.slotStarts.length) this.#growSlots();
+    this.slotStarts[this.slots] = start;
+    this.slotEnds[this.slots] = end;
+    this.slotMarks[this.slots] = mark;
+    this.slots += 1;
+  }
+
+  /** The clause `data[start, end)`, whose slots are those since `firstSlot`. */
+  endClause(
+    data: Uint8Array,
+    start: number,
+    end: number,
+    clause: { readonly hash: number; readonly firstSlot: number },
+  ): void {
+    const { hash, firstSlot } = clause;
+    let id = this.#find(data, start, end, hash, firstSlot);
+    if (id < 0) id = this.#add(data, start, end, hash, firstSlot);
+    if (id < 0) this.anyClause(start, end, firstSlot);
+    else this.#push(id, firstSlot);
+  }
+
+  /** A clause that is one slot; takes the place of its slots since `firstSlot`. */
+  anyClause(start: number, end: number, firstSlot: number): void {
+    this.slots = firstSlot;
+    this.slot(start, end, ANY_MARK);
+    this.#push(ANY_TEMPLATE, firstSlot);
+  }
+
+  /** The whole value is one slot of bytes that are no text; it has no other clause. */
+  wholeValue(start: number, end: number): void {
+    const firstSlot = this.slots;
+    this.slot(start, end, ANY_MARK);
+    this.#push(VALUE_TEMPLATE, firstSlot);
+  }
+
+  /** Forgets the row's clauses so far. */
+  restartRow(firstSlot: number): void {
+    this.slots = firstSlot;
+    while (this.clauses > 0 && this.clauseSlots[this.clauses - 1] >= firstSlot) this.clauses -= 1;
+    this.#rowClauses = 0;
+  }
+
+  endRow(): void {
+    if (this.rows === this.shapeIds.length) this.shapeIds = grown(this.shapeIds);
+    this.shapeIds[this.rows] = this.shapes.intern(this.#rowTemplates, this.#rowClauses);
+    this.rows += 1;
+    this.#rowsSeen += 1;
+    this.#rowClauses = 0;
+  }
+
+  #push(template: number, firstSlot: number): void {
+    this.#rowTemplates[this.#rowClauses++] = template;
+    if (firstSlot === this.slots) return;
+    if (this.clauses === this.clauseSlots.length) {
+      this.clauseTemplates = grown(this.clauseTemplates);
+      this.clauseSlots = grown(this.clauseSlots);
+    }
+    this.clauseTemplates[this.clauses] = template;
+    this.clauseSlots[this.clauses] = firstSlot;
+    this.clauses += 1;
+  }
+
+  #find(data: Uint8Array, start: number, end: number, hash: number, firstSlot: number): number {
+    const { templates } = this;
+    for (let slot = templates.firstSlot(hash); ; slot = templates.nextSlot(slot)) {
+      const id = templates.at(slot);
+      if (id < 0) return -1;
+      if (templates.hashes[id] === hash && this.#isTemplate(id, data, start, end, firstSlot)) {
+        return id;
+      }
+    }
+  }
+
+  /** Whether the clause, with marks in the place of its slots, reads as the template does. */
+  #isTemplate(
+    id: number,
+    data: Uint8Array,
+    start: number,
+    end: number,
+    firstSlot: number,
+  ): boolean {
+    const { bytes, offsets } = this.templates;
+    let at = offsets[id];
+    const templateEnd = offsets[id + 1];
+    let from = start;
+    for (let slot = firstSlot; slot < this.slots; slot++) {
+      const length = this.slotStarts[slot] - from;
+      if (at + length >= templateEnd) return false;
+      if (!isEqualRange(data, from, bytes, at, length)) return false;
+      at += length;
+      if (bytes[at++] !== this.slotMarks[slot]) return false;
+      from = this.slotEnds[slot];
+    }
+    const length = end - from;
+    return at + length === templateEnd && isEqualRange(data, from, bytes, at, length);
+  }
+
+  /** A new template, or -1 where the clause is not worth one. */
+  #add(data: Uint8Array, start: number, end: number, hash: number, firstSlot: number): number {
+    const { templates } = this;
+    const isWorth =
+      templates.count < TEMPLATES_FREE ||
+      (templates.count < TEMPLATES_MAX &&
+        templates.count * ROWS_PER_TEMPLATE < this.#rowsSeen + TEMPLATES_FREE * ROWS_PER_TEMPLATE);
+    let length = end - start;
+    for (let slot = firstSlot; slot < this.slots; slot++) {
+      length -= this.slotEnds[slot] - this.slotStarts[slot] - 1;
+    }
+    if (!isWorth || length > TEMPLATE_BYTES_MAX) return -1;
+    const target = templates.begin(length);
+    let at = target;
+    let from = start;
+    for (let slot = firstSlot; slot < this.slots; slot++) {
+      templates.bytes.set(data.subarray(from, this.slotStarts[slot]), at);
+      at += this.slotStarts[slot] - from;
+      templates.bytes[at++] = this.slotMarks[slot];
+      from = this.slotEnds[slot];
+    }
+    templates.bytes.set(data.subarray(from, end), at);
+    return templates.commit(length, hash);
+  }
+
+  #growSlots(): void {
+    this.slotStarts = grown(this.slotStarts);
+    this.slotEnds = grown(this.slotEnds);
+    const marks = new Uint8Array(this.slotMarks.length * 2);
+    marks.set(this.slotMarks);
+    this.slotMarks = marks;
+  }
+}
+
+function grown(values: Uint32Array): Uint32Array<ArrayBuffer> {
+  const larger = new Uint32Array(values.length * 2);
+  larger.set(values);
+  return larger;
+}

@@ -1,0 +1,72 @@
+import { BODY_VALUE } from "../../wire/otlp-decode-logs.ts";
+import type { GatheredRows } from "../row-order.ts";
+import type { SectionWriter } from "../section-writer.ts";
+import type { Section } from "../segment-format.ts";
+import { AttributeSplitter } from "./attribute-splitter.ts";
+import { encodeDictionaries } from "./clause-dictionary.ts";
+import { encodeClauses } from "./clause-encoder.ts";
+import { ClauseRecorder } from "./clause-recorder.ts";
+import { TextSplitter } from "./text-splitter.ts";
+
+/** Writes one column of a segment as clauses: block by block, and then its dictionaries. */
+export class ClauseWriter {
+  readonly #name: string;
+  readonly #recorder = new ClauseRecorder();
+  readonly #text: TextSplitter | undefined;
+  readonly #attributes: AttributeSplitter | undefined;
+
+  constructor(name: string, kind: "text" | "attributes") {
+    this.#name = name;
+    if (kind === "text") this.#text = new TextSplitter(this.#recorder);
+    else this.#attributes = new AttributeSplitter(this.#recorder);
+  }
+
+  /** The sections of a block's column. */
+  encodeBlock(rows: GatheredRows, file: SectionWriter): readonly Section[] {
+    const data = this.#record(rows);
+    const { shapes, directory, chunks } = encodeClauses(this.#recorder, data, (raw) =>
+      file.compress(raw),
+    );
+    return [
+      file.add(shapeIdsName(this.#name), shapes),
+      file.add(directoryName(this.#name), directory),
+      file.addChunks(chunksName(this.#name), chunks),
+    ];
+  }
+
+  /** Records all rows, and returns what their slots stand in. */
+  #record(rows: GatheredRows): Uint8Array {
+    // Both stand in the same scratch memory, and the kinds are small.
+    const kinds = this.#name === "body" ? rows.u8("body_kind").slice() : undefined;
+    const { lengths, data } = rows.bytes(this.#name);
+    const recorder = this.#recorder;
+    recorder.beginBlock();
+    this.#attributes?.beginBlock();
+    let start = 0;
+    for (let row = 0; row < rows.count; row++) {
+      const end = start + lengths[row];
+      if (kinds !== undefined && kinds[row] === BODY_VALUE) recorder.wholeValue(start, end);
+      else if (this.#text !== undefined) this.#text.splitText(data, start, end);
+      else this.#attributes?.splitRow(data, start, end);
+      recorder.endRow();
+      start = end;
+    }
+    return this.#attributes?.data ?? data;
+  }
+
+  encodeDictionaries(): ReturnType<typeof encodeDictionaries> {
+    return encodeDictionaries(this.#name, this.#recorder);
+  }
+}
+
+export function shapeIdsName(column: string): string {
+  return `${column}.shape_ids`;
+}
+
+export function directoryName(column: string): string {
+  return `${column}.directory`;
+}
+
+export function chunksName(column: string): string {
+  return `${column}.chunks`;
+}
