@@ -1,5 +1,6 @@
 import { enableCompileCache } from "node:module";
 import { Command, CommanderError } from "commander";
+import { registerCanaryCommand } from "./command-canary.ts";
 import { registerConfigCommands } from "./command-config.ts";
 import { registerLogsCommands } from "./command-logs.ts";
 import { registerServeCommand } from "./command-serve.ts";
@@ -24,6 +25,7 @@ function createProgram(): Command {
   registerServeCommand(program);
   registerLogsCommands(program);
   registerTraceCommands(program);
+  registerCanaryCommand(program);
   registerConfigCommands(program);
   return program;
 }

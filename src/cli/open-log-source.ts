@@ -34,8 +34,7 @@ export async function openLogSource(
   if (options.url !== undefined && options.dataDir !== undefined) {
     throw new AppError("USAGE", "--url and --data-dir exclude each other: give one of them");
   }
-  const tokenFile = options.tokenFile ?? (environment["DORA_TOKEN_FILE"] || undefined);
-  const token = tokenFile === undefined ? undefined : await readToken(tokenFile);
+  const token = await findToken(options);
   if (options.dataDir !== undefined) return openFolder(options, options.dataDir, token);
   const url = options.url ?? (environment["DORA_URL"] || undefined);
   if (url !== undefined) return new ServiceSource({ url, token });
@@ -92,6 +91,15 @@ async function readServiceUrl(directory: string): Promise<string | undefined> {
     // Not there yet, or half written: the caller then says that the store is in use.
     return undefined;
   }
+}
+
+/** The token that `--token-file` or `DORA_TOKEN_FILE` gives; undefined without them. Errors: `USAGE`. */
+export async function findToken({
+  tokenFile,
+  environment,
+}: Pick<LogSourceOptions, "tokenFile" | "environment">): Promise<string | undefined> {
+  const path = tokenFile ?? (environment["DORA_TOKEN_FILE"] || undefined);
+  return path === undefined ? undefined : readToken(path);
 }
 
 /** The first token of a token file: a token a line, perhaps with a name, `#` starts a comment. */

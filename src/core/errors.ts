@@ -8,6 +8,7 @@ export const ERRORS = {
     httpStatus: 500,
     hint: "stop what listens there, or give another address with --otlp-grpc, --otlp-http or --api",
   },
+  CANARY_FAILED: { httpStatus: 500, hint: "see docs/cli.md for what the canary looks at" },
   CONFIG_INVALID: {
     httpStatus: 500,
     hint: "run `dora config validate --config FILE`, and see docs/config.md",

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { Command } from "commander";
 import { expect, test } from "vitest";
+import { registerCanaryCommand } from "../../src/cli/command-canary.ts";
 import { registerLogsCommands } from "../../src/cli/command-logs.ts";
 import { registerTraceCommands } from "../../src/cli/command-trace.ts";
 
@@ -10,14 +11,16 @@ function commandsOf(command: Command): readonly Command[] {
   return [command, ...command.commands.flatMap(commandsOf)];
 }
 
-test("docs/cli.md names every command and flag of dora logs and dora trace, and no others", () => {
+test("docs/cli.md names every command and flag of dora logs, trace and canary, and no others", () => {
   const program = new Command("dora");
   registerLogsCommands(program);
   registerTraceCommands(program);
+  registerCanaryCommand(program);
   const commands = program.commands.flatMap(commandsOf);
   const flags = new Set(commands.flatMap(({ options }) => options.map(({ long }) => long ?? "")));
   const documented = new Set(DOCS.match(/--[a-z][a-z-]+/g));
   expect([...documented].sort()).toEqual([...flags].sort());
   for (const name of ["query", "tail", "export"]) expect(DOCS).toContain(`\`dora logs ${name} [`);
   expect(DOCS).toContain("`dora trace show TRACE_ID`");
+  expect(DOCS).toContain("`dora canary`");
 });

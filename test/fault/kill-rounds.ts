@@ -3,13 +3,12 @@
  * service dies at random moments and comes back at its addresses on the same folder, and in the end
  * the store is held to what the clients were told.
  */
-import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { Random } from "../../bench/random.ts";
+import { freeAddresses } from "../free-addresses.ts";
 import type { ServeOptions, ServeProcess } from "../serve-process.ts";
 import { ServeFailedError, startServe } from "../serve-process.ts";
 import { AcknowledgedClient } from "./acknowledged-client.ts";
@@ -152,27 +151,4 @@ async function killWhileStarting(start: ServeOptions, afterMs: number): Promise<
   } catch (error) {
     if (!(error instanceof ServeFailedError) || error.exit.signal !== "SIGKILL") throw error;
   }
-}
-
-/**
- * Three addresses that nobody listens on, below the ports that the kernel gives to outgoing
- * connections: while the service is down a client would otherwise take its port, or meet itself.
- */
-async function freeAddresses(random: Random): Promise<Required<ServeOptions>["addresses"]> {
-  const free = new Set<string>();
-  while (free.size < 3) {
-    const port = random.between(18_000, 31_999) ^ (process.pid & 0xff);
-    const server = createServer().listen(port, "127.0.0.1");
-    const isFree = await once(server, "listening").then(
-      () => true,
-      () => false,
-    );
-    if (isFree) {
-      server.close();
-      await once(server, "close");
-      free.add(`127.0.0.1:${port}`);
-    }
-  }
-  const [otlpGrpc = "", otlpHttp = "", api = ""] = free;
-  return { otlpGrpc, otlpHttp, api };
 }
