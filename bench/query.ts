@@ -5,19 +5,18 @@
  *
  *     node bench/query.ts [--records N] [--runs N] [--json FILE]
  */
-import { createReadStream, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { createInterface } from "node:readline";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { z } from "zod";
 import { startServe } from "../test/serve-process.ts";
 import { DuckDbPeer } from "./duckdb-peer.ts";
 import { DEFAULT_LOAD } from "./load.ts";
 import { openLoadFiles, readRequests } from "./load-file.ts";
+import { findNeedles } from "./needles.ts";
 import { ask, readAnswer } from "./our-answers.ts";
 import { cpuSeconds, folderBytes, machineLine, peakResidentBytes } from "./process-usage.ts";
-import { makeQueryClasses, type Needles, type QueryClass } from "./query-classes.ts";
+import { makeQueryClasses, type QueryClass } from "./query-classes.ts";
 import { HttpSender, sendAll } from "./senders.ts";
 import { waitUntilSealed } from "./service-status.ts";
 
@@ -56,7 +55,9 @@ try {
   if (unsealed > 0) throw new Error(`${unsealed} records are not sealed`);
   const peer = await timedLoad();
   const results: ClassResult[] = [];
-  for (const queryClass of makeQueryClasses(await findNeedles(files.table))) {
+  for (const queryClass of makeQueryClasses(
+    await findNeedles(files.table, Number(values.records)),
+  )) {
     const result = await measure(queryClass, peer);
     results.push(result);
     printResult(result);
@@ -151,23 +152,4 @@ function printResult({ name, answer, ours, duckdb }: ClassResult): void {
 
 function megabytes(bytes: number): string {
   return `${(bytes / 1e6).toFixed(0)} MB`;
-}
-
-/** Takes what the queries look for from the middle of the table. */
-async function findNeedles(tableFile: string): Promise<Needles> {
-  const Row = z.object({ body: z.string(), trace_id: z.string() });
-  const from = Math.floor(Number(values.records) / 2);
-  let traceId = "";
-  let block = "";
-  let position = 0;
-  const lines = createInterface({ input: createReadStream(tableFile) });
-  for await (const line of lines) {
-    if (position++ < from) continue;
-    const row = Row.parse(JSON.parse(line));
-    traceId ||= row.trace_id;
-    block ||= /blk_\d+/.exec(row.body)?.[0] ?? "";
-    if (traceId !== "" && block !== "") break;
-  }
-  lines.close();
-  return { traceId, block, digits: block.slice(-7, -1) };
 }
