@@ -24,12 +24,14 @@ const UNIT_LETTERS_MAX = 3;
  *     blk_17  x86  12ms  2026_06_01     its runs of digits are slots, the letters stay constant
  *     4bf92f35  a1b2  v2beta3           the whole word is a slot
  *
- * Hot: runs over every byte that is sealed. It keeps its state in fields, not in objects.
+ * Hot: runs over every byte that is sealed. Words without digits take one step a byte; the others
+ * are walked again from their start.
  */
 export class TextSplitter {
   readonly #recorder: ClauseRecorder;
   readonly #words: WordSink | undefined;
-  #hash = 0;
+  /** Of the template so far; `#wordWithDigits` gives it back here. */
+  #hash = HASH_START;
   readonly #clause = { hash: 0, firstSlot: 0 };
 
   constructor(recorder: ClauseRecorder, words?: WordSink) {
@@ -42,7 +44,6 @@ export class TextSplitter {
     const recorder = this.#recorder;
     let from = start;
     while (from < end) {
-      this.#hash = HASH_START;
       from = this.#splitClause(data, from, from, end, recorder.clausesLeft > 1);
     }
   }
@@ -52,9 +53,6 @@ export class TextSplitter {
    * stand, and goes on with the text `data[start, end)`, uncut.
    */
   splitBehind(data: Uint8Array, templateStart: number, start: number, end: number): void {
-    let hash = HASH_START;
-    for (let at = templateStart; at < start; at++) hash = Math.imul(hash ^ data[at], HASH_FACTOR);
-    this.#hash = hash;
     this.#splitClause(data, templateStart, start, end, false);
   }
 
@@ -67,14 +65,10 @@ export class TextSplitter {
     mark: number,
   ): void {
     const recorder = this.#recorder;
-    const clause = this.#clause;
-    clause.firstSlot = recorder.slots;
-    let hash = HASH_START;
-    for (let at = templateStart; at < start; at++) hash = Math.imul(hash ^ data[at], HASH_FACTOR);
+    const firstSlot = recorder.slots;
     recorder.slot(start, end, mark);
-    hash = Math.imul(hash ^ mark, HASH_FACTOR);
-    clause.hash = (hash ^ (hash >>> 15)) >>> 0;
-    recorder.endClause(data, templateStart, end, clause);
+    const hash = Math.imul(hashOf(data, templateStart, start) ^ mark, HASH_FACTOR);
+    this.#endClause(data, templateStart, end, hash, firstSlot);
   }
 
   /** Records one clause, up to its cut or to `end`, and returns where it ended. */
@@ -86,84 +80,89 @@ export class TextSplitter {
     cuts: boolean,
   ): number {
     const recorder = this.#recorder;
-    const clause = this.#clause;
-    clause.firstSlot = recorder.slots;
+    const firstSlot = recorder.slots;
+    let hash = hashOf(data, templateStart, start);
+    // Where the word at hand began, and the hash before it.
+    let wordStart = start;
+    let hashBefore = hash;
     let hasMark = false;
     let at = start;
     while (at < end) {
-      const kind = BYTE_CLASSES[data[at]];
-      if (kind === LETTER || kind === DIGIT) {
-        at = this.#word(data, at, end);
+      const byte = data[at];
+      const kind = BYTE_CLASSES[byte];
+      if (kind === DIGIT) {
+        const runEnd = at === wordStart ? numberEnd(data, at, end) : -1;
+        if (runEnd > 0) {
+          recorder.slot(at, runEnd, DIGITS_MARK);
+          this.#words?.addWord(data, at, runEnd);
+          hash = Math.imul(hash ^ DIGITS_MARK, HASH_FACTOR);
+          at = runEnd;
+          continue;
+        }
+        this.#hash = hashBefore;
+        at = this.#wordWithDigits(data, wordStart, end);
+        hash = this.#hash;
         continue;
       }
-      this.#hash = Math.imul(this.#hash ^ data[at], HASH_FACTOR);
+      hash = Math.imul(hash ^ byte, HASH_FACTOR);
       at += 1;
+      if (kind === LETTER) continue;
+      wordStart = at;
+      hashBefore = hash;
       if (kind === DELIMITER) continue;
       if (kind === MARK) hasMark = true;
       else if (cuts) break;
     }
-    if (hasMark) {
-      recorder.anyClause(templateStart, at, clause.firstSlot);
-    } else {
-      clause.hash = (this.#hash ^ (this.#hash >>> 15)) >>> 0;
-      recorder.endClause(data, templateStart, at, clause);
-    }
+    const isOdd = hasMark || recorder.slots - firstSlot > CLAUSE_SLOTS_MAX;
+    if (isOdd) recorder.anyClause(templateStart, at, firstSlot);
+    else this.#endClause(data, templateStart, at, hash, firstSlot);
     return at;
   }
 
-  /** A word: its end. */
-  #word(data: Uint8Array, start: number, wordsEnd: number): number {
-    let at = start;
-    let hash = this.#hash;
-    for (;;) {
-      const kind = at < wordsEnd ? BYTE_CLASSES[data[at]] : DELIMITER;
-      if (kind === LETTER) hash = Math.imul(hash ^ data[at], HASH_FACTOR);
-      else if (kind === DIGIT) return this.#wordWithDigits(data, start, wordsEnd);
-      else break;
-      at += 1;
-    }
-    this.#hash = hash;
-    return at;
+  #endClause(data: Uint8Array, start: number, end: number, hash: number, firstSlot: number): void {
+    const clause = this.#clause;
+    clause.hash = (hash ^ (hash >>> 15)) >>> 0;
+    clause.firstSlot = firstSlot;
+    this.#recorder.endClause(data, start, end, clause);
   }
 
-  #wordWithDigits(data: Uint8Array, start: number, wordsEnd: number): number {
+  /** A word that holds a digit; returns its end. */
+  #wordWithDigits(data: Uint8Array, start: number, end: number): number {
     const recorder = this.#recorder;
     const firstSlot = recorder.slots;
     let hash = this.#hash;
     let at = start;
-    let digitRuns = 0;
-    let lettersBetween = 0;
-    let lettersBehind = 0;
-    while (at < wordsEnd) {
-      const kind = BYTE_CLASSES[data[at]];
+    let hasDigits = false;
+    let letters = 0;
+    let isMixed = false;
+    while (at < end) {
+      const byte = data[at];
+      const kind = BYTE_CLASSES[byte];
       if (kind === LETTER) {
-        hash = Math.imul(hash ^ data[at], HASH_FACTOR);
-        if (digitRuns > 0 && data[at] !== UNDERSCORE) lettersBehind += 1;
+        hash = Math.imul(hash ^ byte, HASH_FACTOR);
+        if (hasDigits && byte !== UNDERSCORE) letters += 1;
         at += 1;
       } else if (kind === DIGIT) {
+        if (letters > 0) isMixed = true;
         const runStart = at;
         do at += 1;
-        while (at < wordsEnd && BYTE_CLASSES[data[at]] === DIGIT);
+        while (at < end && BYTE_CLASSES[data[at]] === DIGIT);
         recorder.slot(runStart, at, DIGITS_MARK);
         hash = Math.imul(hash ^ DIGITS_MARK, HASH_FACTOR);
-        lettersBetween += lettersBehind;
-        lettersBehind = 0;
-        digitRuns += 1;
+        hasDigits = true;
       } else break;
     }
-    if (this.#words !== undefined) this.#words.addWord(data, start, at);
-    const isMixed =
-      lettersBetween > 0 ||
-      lettersBehind > UNIT_LETTERS_MAX ||
-      (at - start === UUID_FIRST && isUuid(data, start, wordsEnd));
-    if (!isMixed) {
-      this.#hash = hash;
-      return at;
+    this.#words?.addWord(data, start, at);
+    if (at - start === UUID_FIRST && isUuid(data, start, end)) {
+      recorder.slots = firstSlot;
+      return this.#uuid(data, start);
     }
-    recorder.slots = firstSlot;
-    return at - start === UUID_FIRST && isUuid(data, start, wordsEnd)
-      ? this.#uuid(data, start)
-      : this.#mixed(start, at);
+    if (isMixed || letters > UNIT_LETTERS_MAX) {
+      recorder.slots = firstSlot;
+      return this.#mixed(start, at);
+    }
+    this.#hash = hash;
+    return at;
   }
 
   #mixed(start: number, end: number): number {
@@ -178,23 +177,41 @@ export class TextSplitter {
     for (const length of UUID_PARTS) {
       if (at > start) {
         this.#hash = Math.imul(this.#hash ^ DASH, HASH_FACTOR);
+        this.#words?.addWord(data, at + 1, at + 1 + length);
         at += 1;
       }
-      this.#words?.addWord(data, at, at + length);
       at = this.#mixed(at, at + length);
     }
     return at;
   }
 }
 
+/** Slots of one clause at the most; a clause with more is one slot. */
+const CLAUSE_SLOTS_MAX = 1024;
+
 /** Of an empty template. */
 const HASH_START = 0x811c9dc5 | 0;
 const HASH_FACTOR = 0x01000193;
 const UNDERSCORE = 0x5f;
 const DASH = 0x2d;
+
+function hashOf(data: Uint8Array, start: number, end: number): number {
+  let hash = HASH_START;
+  for (let at = start; at < end; at++) hash = Math.imul(hash ^ data[at], HASH_FACTOR);
+  return hash;
+}
+
 const UUID_FIRST = 8;
 const UUID_PARTS = [8, 4, 4, 4, 12] as const;
 const UUID_LENGTH = 36;
+
+/** The end of a word of digits alone that is no part of a UUID's beginning; else -1. */
+function numberEnd(data: Uint8Array, start: number, end: number): number {
+  let at = start + 1;
+  while (at < end && BYTE_CLASSES[data[at]] === DIGIT) at += 1;
+  if (at < end && BYTE_CLASSES[data[at]] === LETTER) return -1;
+  return at - start === UUID_FIRST ? -1 : at;
+}
 
 function isUuid(data: Uint8Array, start: number, end: number): boolean {
   const uuidEnd = start + UUID_LENGTH;
