@@ -1,4 +1,5 @@
 import type { Json } from "./any-value.ts";
+import type { Signal } from "./record.ts";
 
 /**
  * The standard log entry: what every search, live search and export gives, as one JSON object a
@@ -101,3 +102,46 @@ export interface PointEntry {
   readonly attributes: { readonly [key: string]: Json };
   readonly resource: { readonly [key: string]: Json };
 }
+
+const SPAN_ENTRY_KEYS = [
+  "timestamp",
+  "duration_ns",
+  "node",
+  "name",
+  "kind",
+  "status",
+  "status_message",
+  "trace_id",
+  "span_id",
+  "parent_span_id",
+  "dataflow",
+  "seq",
+  "attributes",
+  "events",
+  "links",
+  "resource",
+] as const satisfies readonly (keyof SpanEntry)[];
+
+const POINT_ENTRY_KEYS = [
+  "timestamp",
+  "node",
+  "name",
+  "unit",
+  "kind",
+  "temporality",
+  "is_monotonic",
+  "value",
+  "count",
+  "sum",
+  "dataflow",
+  "seq",
+  "attributes",
+  "resource",
+] as const satisfies readonly (keyof PointEntry)[];
+
+/** The keys that every entry of a table has, in the order in which they are written. */
+export const ENTRY_KEYS: { readonly [table in Signal]: readonly string[] } = {
+  logs: LOG_ENTRY_KEYS,
+  traces: SPAN_ENTRY_KEYS,
+  metrics: POINT_ENTRY_KEYS,
+};

@@ -2,6 +2,7 @@ import type { FastifyRequest } from "fastify";
 import { z } from "zod";
 import { AppError } from "../core/errors.ts";
 import { didYouMean } from "../core/nearest-name.ts";
+import type { Signal } from "../core/record.ts";
 import type { TimeRange } from "../core/time.ts";
 import { ALL_TIME, parseTimeText } from "../core/time.ts";
 import type { QueryBudget } from "../log-store/log-store.ts";
@@ -98,11 +99,11 @@ function readTime(time: string, nowUnixNs: bigint): bigint {
 }
 
 /** A query that is a filter alone. Errors: `QUERY_SYNTAX`, `REQUEST_INVALID` where it has pipes. */
-export function readFilterQuery(queryText: string): Query {
+export function readFilterQuery(queryText: string, table: Signal = "logs"): Query {
   const query = parseQuery(queryText);
   if (query.pipes.length === 0) return query;
   throw new AppError("REQUEST_INVALID", 'parameter "query": this route takes no pipes ("|")', {
-    hint: "send it to /api/v1/logs/query",
+    hint: `send it to /api/v1/${table}/query`,
   });
 }
 

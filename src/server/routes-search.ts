@@ -1,6 +1,8 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { z } from "zod";
-import { LOG_ENTRY_KEYS } from "../core/entry.ts";
+import { ENTRY_KEYS } from "../core/entry.ts";
+import type { Signal } from "../core/record.ts";
+import { SIGNALS } from "../core/record.ts";
 import { EXPORT_FORMATS } from "../query/export.ts";
 import type { Query } from "../query/parse-query.ts";
 import { outputColumns, parseQuery } from "../query/parse-query.ts";
@@ -27,38 +29,45 @@ const SEARCH_PARAMETERS = z.object({
   format: oneOf(EXPORT_FORMATS).default("jsonl"),
 });
 
-/** `/api/v1/logs/search` gives records, `/api/v1/logs/query` what pipes make of them. */
+/**
+ * `/api/v1/{table}/search` gives the entries of a table, `/api/v1/{table}/query` what pipes make of
+ * them. The tables are logs, traces and metrics.
+ */
 export function addSearchRoutes(app: FastifyInstance, context: ApiContext): void {
   const method = ["GET", "POST"];
-  app.route({
-    method,
-    url: "/api/v1/logs/search",
-    handler: (request, reply) => search(context, request, reply, readFilterQuery),
-  });
-  app.route({
-    method,
-    url: "/api/v1/logs/query",
-    handler: (request, reply) => search(context, request, reply, parseQuery),
-  });
+  for (const table of SIGNALS) {
+    app.route({
+      method,
+      url: `/api/v1/${table}/search`,
+      handler: (request, reply) =>
+        search(context, request, reply, { table, parse: (text) => readFilterQuery(text, table) }),
+    });
+    app.route({
+      method,
+      url: `/api/v1/${table}/query`,
+      handler: (request, reply) => search(context, request, reply, { table, parse: parseQuery }),
+    });
+  }
 }
 
 async function search(
   context: ApiContext,
   request: FastifyRequest,
   reply: FastifyReply,
-  parse: (text: string) => Query,
+  { table, parse }: { readonly table: Signal; readonly parse: (text: string) => Query },
 ): Promise<FastifyReply> {
   const parameters = readParameters(SEARCH_PARAMETERS, request);
   const { order, limit, after, format } = parameters;
   const query = parse(parameters.query);
   const options = {
+    signal: table,
     range: readRange(parameters, context.clock.nowUnixNs()),
     order,
     ...(limit === undefined ? {} : { limit }),
     ...(after === undefined ? {} : { after }),
     budget: readBudget(parameters, context.limits, usualBudget(context, query, limit)),
   };
-  const columns = outputColumns(query) ?? LOG_ENTRY_KEYS;
+  const columns = outputColumns(query) ?? ENTRY_KEYS[table];
   await runInSlot(context, request, reply, (signal) => {
     const batches = runQuery(context.store, query, options, signal);
     return streamAnswer(reply, batches, { format, columns, signal, log: context.log });
