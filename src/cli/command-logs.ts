@@ -31,7 +31,10 @@ export function registerLogsCommands(program: Command): void {
   addSelectingOptions(logs.command("export"))
     .description("write all records that match a query, oldest first, however many they are")
     .argument("[query]", "see docs/query-language.md; all records without it")
-    .option("--output <format>", "csv, json, jsonl or yaml (default: by the file's name, or jsonl)")
+    .option(
+      "--output <format>",
+      "parquet, csv, json, jsonl or yaml (default: by the file's name, or jsonl)",
+    )
     .option("--file <file>", "write to this file, which appears once it is complete")
     .action(async (query: string | undefined, flags: LogsFlags) => {
       const { exportLogs } = await import("./command-logs-export.ts");

@@ -39,8 +39,14 @@ export class FolderSource implements LogSource {
   }
 
   async *run(request: LogsRequest, signal: AbortSignal): AsyncGenerator<Uint8Array, AnswerEnd> {
-    const { query, range, order, limit } = request;
-    const options = { range, order, ...(limit === undefined ? {} : { limit }), budget: BUDGET };
+    const { table = "logs", query, range, order, limit } = request;
+    const options = {
+      signal: table,
+      range,
+      order,
+      ...(limit === undefined ? {} : { limit }),
+      budget: BUDGET,
+    };
     const batches = runQuery(this.#store, query, options, signal);
     let next = await batches.next();
     try {

@@ -1,3 +1,4 @@
+import type { Signal } from "../core/record.ts";
 import type { TimeRange } from "../core/time.ts";
 import type { Query } from "../query/parse-query.ts";
 
@@ -17,6 +18,8 @@ export interface LogSource {
 }
 
 export interface LogsRequest {
+  /** "logs" where it is left out. */
+  readonly table?: Signal;
   readonly query: Query;
   readonly range: TimeRange;
   readonly order: "newest" | "oldest";

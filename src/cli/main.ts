@@ -2,6 +2,7 @@ import { enableCompileCache } from "node:module";
 import { Command, CommanderError } from "commander";
 import { registerCanaryCommand } from "./command-canary.ts";
 import { registerConfigCommands } from "./command-config.ts";
+import { registerExportCommand } from "./command-export.ts";
 import { registerLogsCommands } from "./command-logs.ts";
 import { registerServeCommand } from "./command-serve.ts";
 import { registerTraceCommands } from "./command-trace.ts";
@@ -25,6 +26,7 @@ function createProgram(): Command {
   registerServeCommand(program);
   registerLogsCommands(program);
   registerTraceCommands(program);
+  registerExportCommand(program);
   registerCanaryCommand(program);
   registerConfigCommands(program);
   return program;

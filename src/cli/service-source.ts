@@ -46,9 +46,9 @@ export class ServiceSource implements LogSource {
   }
 
   async *run(request: LogsRequest, signal: AbortSignal): AsyncGenerator<Uint8Array, AnswerEnd> {
-    const { query, range, order, limit } = request;
-    const route = query.pipes.length === 0 ? "api/v1/logs/search" : "api/v1/logs/query";
-    const response = await this.#fetch(route, signal, {
+    const { table = "logs", query, range, order, limit } = request;
+    const route = query.pipes.length === 0 ? "search" : "query";
+    const response = await this.#fetch(`api/v1/${table}/${route}`, signal, {
       query: printQuery(query),
       ...(range.fromUnixNs === ALL_TIME.fromUnixNs
         ? {}

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { Command } from "commander";
 import { expect, test } from "vitest";
+import { registerExportCommand } from "../../src/cli/command-export.ts";
 import { registerCanaryCommand } from "../../src/cli/command-canary.ts";
 import { registerLogsCommands } from "../../src/cli/command-logs.ts";
 import { registerTraceCommands } from "../../src/cli/command-trace.ts";
@@ -11,11 +12,12 @@ function commandsOf(command: Command): readonly Command[] {
   return [command, ...command.commands.flatMap(commandsOf)];
 }
 
-test("docs/cli.md names every command and flag of dora logs, trace and canary, and no others", () => {
+test("docs/cli.md names every command and flag of dora logs, trace, export and canary, and no others", () => {
   const program = new Command("dora");
   registerLogsCommands(program);
   registerTraceCommands(program);
   registerCanaryCommand(program);
+  registerExportCommand(program);
   const commands = program.commands.flatMap(commandsOf);
   const flags = new Set(commands.flatMap(({ options }) => options.map(({ long }) => long ?? "")));
   const documented = new Set(DOCS.match(/--[a-z][a-z-]+/g));
@@ -23,4 +25,5 @@ test("docs/cli.md names every command and flag of dora logs, trace and canary, a
   for (const name of ["query", "tail", "export"]) expect(DOCS).toContain(`\`dora logs ${name} [`);
   expect(DOCS).toContain("`dora trace show TRACE_ID`");
   expect(DOCS).toContain("`dora canary`");
+  expect(DOCS).toContain("`dora export [QUERY]`");
 });
