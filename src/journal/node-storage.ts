@@ -7,6 +7,8 @@ import type { Storage, StorageEntry, StorageFile } from "./storage.ts";
 const FILE_MODE = 0o600;
 const DIRECTORY_MODE = 0o700;
 
+const STATS_AT_ONCE = 64;
+
 /**
  * The machine's own file system.
  *
@@ -18,11 +20,13 @@ export class NodeStorage implements Storage {
   }
 
   async list(directory: string): Promise<readonly StorageEntry[]> {
+    const all = await fsPromises.readdir(directory, { withFileTypes: true });
+    const names = all.filter((entry) => entry.isFile()).map(({ name }) => name);
     const entries: StorageEntry[] = [];
-    for (const entry of await fsPromises.readdir(directory, { withFileTypes: true })) {
-      if (!entry.isFile()) continue;
-      const { size } = await fsPromises.stat(path.join(directory, entry.name));
-      entries.push({ name: entry.name, sizeBytes: size });
+    // One after the other, ten thousand files would hold up a start by a second.
+    for (let from = 0; from < names.length; from += STATS_AT_ONCE) {
+      const some = names.slice(from, from + STATS_AT_ONCE);
+      entries.push(...(await Promise.all(some.map((name) => entryOf(directory, name)))));
     }
     return entries;
   }
@@ -65,11 +69,21 @@ export class NodeStorage implements Storage {
     await fsPromises.rm(file, { force: true });
   }
 
+  async freeBytes(directory: string): Promise<number> {
+    const { bavail, bsize } = await fsPromises.statfs(directory);
+    return bavail * bsize;
+  }
+
   async syncDirectory(directory: string): Promise<void> {
     // Windows cannot open a folder; NTFS journals its entries itself.
     if (process.platform === "win32") return;
     await syncPath(directory, "r");
   }
+}
+
+async function entryOf(directory: string, name: string): Promise<StorageEntry> {
+  const { size } = await fsPromises.stat(path.join(directory, name));
+  return { name, sizeBytes: size };
 }
 
 async function syncPath(target: string, flags: "r" | "r+"): Promise<void> {

@@ -24,6 +24,8 @@ export interface Storage {
   remove(path: string): Promise<void>;
   /** Makes creations, renames and removals in a folder durable. */
   syncDirectory(path: string): Promise<void>;
+  /** Bytes that can still be written to the disk that a folder is on. */
+  freeBytes(directory: string): Promise<number>;
 }
 
 export interface StorageEntry {

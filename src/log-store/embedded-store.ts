@@ -23,13 +23,17 @@ import type {
 } from "./log-store.ts";
 import type { MaintenanceLimits } from "./maintenance.ts";
 import { Maintenance } from "./maintenance.ts";
+import type { Merger } from "./merger.ts";
+import { WorkerMerger } from "./merger.ts";
+import type { MergeStats } from "./merges.ts";
 import type { BlockRows } from "./open-table.ts";
 import { InlineScanRunner } from "./scan-inline.ts";
 import { ScanPool } from "./scan-pool.ts";
 import type { ScanRunner } from "./scan-runner.ts";
 import type { Sealer } from "./sealer.ts";
 import { WorkerSealer } from "./sealer.ts";
-import { SEGMENTS_FOLDER, SegmentShelf } from "./segment-shelf.ts";
+import { SegmentShelf } from "./segment-shelf.ts";
+import { SEGMENTS_FOLDER } from "./segment-stock.ts";
 import type { Snapshot } from "./snapshot.ts";
 import type { StoreLog } from "./store-log.ts";
 import { silentLog } from "./store-log.ts";
@@ -52,6 +56,7 @@ export interface EmbeddedStoreOptions {
   /** Takes the folder for this process; throws `STORE_IN_USE`. */
   readonly lock?: (directory: string) => { release(): void };
   readonly sealer?: Sealer;
+  readonly merger?: Merger;
   readonly runner?: ScanRunner;
 }
 
@@ -62,6 +67,7 @@ export interface StoreStats {
   readonly journalBytes: number;
   readonly unsealedRows: number;
   readonly unsealedBytes: number;
+  readonly merges: MergeStats;
 }
 
 /**
@@ -78,6 +84,7 @@ export class EmbeddedStore implements LogStore, Ingest {
   readonly #intake: Intake;
   readonly #shelf: SegmentShelf;
   readonly #sealer: Sealer;
+  readonly #merger: Merger;
   readonly #maintenance: Maintenance;
   readonly #runner: ScanRunner;
   readonly #followers: Set<Follower>;
@@ -112,7 +119,7 @@ export class EmbeddedStore implements LogStore, Ingest {
       });
       for (const sentence of report.damage) log.warn(sentence);
       for (const { signal, rows } of lost) intake.counters.of(signal).lose("damaged", rows);
-      const store = new EmbeddedStore(options, { lock, intake, shelf, followers });
+      const store = new EmbeddedStore(options, { storage, lock, intake, shelf, followers });
       if (mode === "write" && lost.length > 0) await shelf.save(store.#maintenance.state({}));
       return store;
     } catch (error) {
@@ -124,6 +131,7 @@ export class EmbeddedStore implements LogStore, Ingest {
   private constructor(
     options: EmbeddedStoreOptions,
     parts: {
+      readonly storage: Storage;
       readonly lock: { release(): void };
       readonly intake: Intake;
       readonly shelf: SegmentShelf;
@@ -136,15 +144,19 @@ export class EmbeddedStore implements LogStore, Ingest {
     this.#shelf = parts.shelf;
     this.#followers = parts.followers;
     this.#sealer = options.sealer ?? new WorkerSealer();
+    this.#merger = options.merger ?? new WorkerMerger();
     this.#runner = options.runner ?? (mode === "read" ? new InlineScanRunner() : new ScanPool());
     this.#maintenance = new Maintenance({
       intake: this.#intake,
       shelf: this.#shelf,
+      storage: parts.storage,
       sealer: this.#sealer,
+      merger: this.#merger,
       clock: options.clock,
       log: options.log ?? silentLog,
       retentionMs: options.retentionMs,
       ...(options.maintenance === undefined ? {} : { limits: options.maintenance }),
+      onRemoved: (files) => this.#runner.forget(files),
     });
     if (mode === "write") this.#maintenance.start();
   }
@@ -170,6 +182,7 @@ export class EmbeddedStore implements LogStore, Ingest {
       journalBytes: this.#intake.journal.sizeBytes,
       unsealedRows: tables.reduce((sum, { unsealedRows }) => sum + unsealedRows, 0),
       unsealedBytes: this.#intake.unsealedBytes,
+      merges: this.#maintenance.mergeStats,
     };
   }
 
@@ -267,6 +280,16 @@ export class EmbeddedStore implements LogStore, Ingest {
     return this.#maintenance.expire();
   }
 
+  /** Merges the segments that are due, now. */
+  merge(): Promise<void> {
+    return this.#maintenance.merge();
+  }
+
+  /** Reads the footers that the start did not, now, and sets damaged segments aside. */
+  checkSegments(): Promise<void> {
+    return this.#maintenance.checkSegments();
+  }
+
   /** Takes nothing more, waits for what is on its way to disk, and frees the folder. */
   async close(): Promise<void> {
     if (this.#isClosed) return;
@@ -275,6 +298,7 @@ export class EmbeddedStore implements LogStore, Ingest {
     await this.#maintenance.close();
     await this.#runner.close();
     await this.#sealer.close();
+    await this.#merger.close();
     this.#lock.release();
   }
 }

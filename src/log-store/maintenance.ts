@@ -2,10 +2,18 @@ import type { Clock } from "../core/clock.ts";
 import { errorMessage } from "../core/errors.ts";
 import type { Signal } from "../core/record.ts";
 import { SIGNALS } from "../core/record.ts";
+import type { Storage } from "../journal/storage.ts";
 import type { PerSignal } from "./counters.ts";
+import { checkFooters } from "./footer-check.ts";
 import type { Intake } from "./intake.ts";
 import type { ManifestState } from "./manifest.ts";
+import type { MergeLimits } from "./merge-plan.ts";
+import { MERGE_LIMITS } from "./merge-plan.ts";
+import type { Merger } from "./merger.ts";
+import { Merges } from "./merges.ts";
+import type { MergeStats } from "./merges.ts";
 import type { Sealer } from "./sealer.ts";
+import type { SegmentEntry } from "./segment-format.ts";
 import type { SegmentShelf } from "./segment-shelf.ts";
 import type { StoreLog } from "./store-log.ts";
 
@@ -15,8 +23,9 @@ export interface MaintenanceLimits {
   readonly sealBytes: number;
   /** Rows are sealed after this long, however few they are. */
   readonly sealAgeMs: number;
-  /** How often ages are looked at: of open rows, and of segments for retention. */
+  /** How often ages are looked at: of open rows, and of segments for retention and merges. */
   readonly tickMs: number;
+  readonly merge: MergeLimits;
 }
 
 /** At 40 MB about 64 MB is unsealed at most. */
@@ -24,6 +33,7 @@ const LIMITS: MaintenanceLimits = {
   sealBytes: 40 * 1024 * 1024,
   sealAgeMs: 30_000,
   tickMs: 1000,
+  merge: MERGE_LIMITS,
 };
 
 /** After a failed seal the next try waits this long. */
@@ -32,16 +42,20 @@ const SEAL_RETRY_MS = 5000;
 export interface MaintenanceParts {
   readonly intake: Intake;
   readonly shelf: SegmentShelf;
+  readonly storage: Storage;
   readonly sealer: Sealer;
+  readonly merger: Merger;
   readonly clock: Clock;
   readonly log: StoreLog;
   readonly retentionMs: number | undefined;
   readonly limits?: Partial<MaintenanceLimits>;
+  /** Files of segments were removed: who has them open may close them. */
+  readonly onRemoved: (files: readonly string[]) => void;
 }
 
 /**
- * Seals and retention: one step after the other, beside the requests that come in meanwhile. Each
- * step ends with a manifest on disk, or changes nothing.
+ * Seals, retention and the last step of merges: one after the other, beside the requests that come
+ * in meanwhile. Each step ends with a manifest on disk, or changes nothing.
  *
  * Concurrency: one thread; calls queue up.
  */
@@ -53,10 +67,37 @@ export class Maintenance {
   #isQueued = false;
   #notBeforeMs = 0;
   #isClosed = false;
+  readonly #merges: Merges;
+  /** The write of a seal that is under way: merges wait for it. */
+  #sealWrite: Promise<unknown> = Promise.resolve();
+  readonly #stop = new AbortController();
+  /** Of the footers that the start took for whole; merges begin behind it. */
+  #check: Promise<void> | undefined;
+  #isChecked = false;
 
   constructor(parts: MaintenanceParts) {
+    const { storage, shelf, merger, clock, log, retentionMs } = parts;
     this.#parts = parts;
     this.#limits = { ...LIMITS, ...parts.limits };
+    this.#merges = new Merges({
+      storage,
+      shelf,
+      merger,
+      clock,
+      log,
+      retentionMs,
+      limits: this.#limits.merge,
+      state: () => this.state({}),
+      enqueue: (step) => this.#enqueue(step),
+      giveWay: async () => {
+        await this.#sealWrite.catch(() => undefined);
+      },
+      onReplaced: () => this.#enqueue(() => this.#sweep()),
+    });
+  }
+
+  get mergeStats(): MergeStats {
+    return this.#merges.stats;
   }
 
   /** Looks at ages from now on. */
@@ -71,10 +112,27 @@ export class Maintenance {
   }
 
   #tick(): void {
-    const { intake } = this.#parts;
+    const { intake, shelf } = this.#parts;
     const { sealAgeMs } = this.#limits;
     const isOld = SIGNALS.some((signal) => intake.table(signal).oldestAgeMs > sealAgeMs);
-    if (isOld || this.#expired().length > 0) this.#begin();
+    if (isOld || this.#expired().length > 0 || shelf.hasFree) this.#begin();
+    this.#check ??= this.checkSegments();
+    if (this.#isChecked) this.#merges.begin();
+  }
+
+  /** Reads the footers that the start did not, and sets damaged segments aside. */
+  async checkSegments(): Promise<void> {
+    const { shelf, merger, log } = this.#parts;
+    const setAside = (segments: readonly SegmentEntry[]): Promise<void> =>
+      this.#enqueue(() => this.#lose("damaged", segments));
+    await checkFooters({ shelf, merger, log, setAside }, this.#stop.signal);
+    this.#isChecked = true;
+  }
+
+  /** Merges what is due, now. */
+  async merge(): Promise<void> {
+    await this.#check;
+    await this.#merges.run();
   }
 
   #begin(): void {
@@ -101,7 +159,7 @@ export class Maintenance {
   }
 
   async #run(): Promise<void> {
-    const { intake, shelf } = this.#parts;
+    const { intake } = this.#parts;
     const { sealBytes, sealAgeMs } = this.#limits;
     let hasSealed: boolean;
     do {
@@ -115,7 +173,7 @@ export class Maintenance {
         }
       }
       await this.#expire();
-      await shelf.sweep();
+      if (this.#isChecked) this.#merges.begin();
       // What arrived meanwhile may be due again. Rows that are not on disk yet count as unsealed and
       // cannot be sealed: a turn that sealed nothing ends it, or it would spin, and keep the event
       // loop from the very sync that it waits for.
@@ -129,7 +187,7 @@ export class Maintenance {
     });
   }
 
-  /** Removes the segments past the retention. */
+  /** Removes the segments past the retention, and files that nobody reads any more. */
   expire(): Promise<void> {
     return this.#enqueue(() => this.#expire());
   }
@@ -151,7 +209,8 @@ export class Maintenance {
     try {
       const slices = rows.map(({ block, from, to }) => block.slice(from, to));
       const segments = await sealer.seal({ signal, slices, firstSeq, position, state });
-      await shelf.add(segments, state);
+      this.#sealWrite = shelf.add(segments, state);
+      await this.#sealWrite;
       table.seal(rows);
     } finally {
       for (const { block } of rows) block.readers -= 1;
@@ -175,17 +234,31 @@ export class Maintenance {
   }
 
   async #expire(): Promise<void> {
-    const { intake, shelf, log } = this.#parts;
     const expired = this.#expired();
-    if (expired.length === 0) return;
-    for (const { signal, rows } of expired) intake.counters.of(signal).lose("expired", rows);
+    if (expired.length > 0) {
+      await this.#lose("expired", expired);
+      this.#parts.log.info("removed segments past the retention", { segments: expired.length });
+    }
+    await this.#sweep();
+  }
+
+  /** Takes segments off the shelf, and counts their rows as what they are now. */
+  async #lose(kind: "expired" | "damaged", segments: readonly SegmentEntry[]): Promise<void> {
+    const { intake, shelf } = this.#parts;
+    for (const { signal, rows } of segments) intake.counters.of(signal).lose(kind, rows);
     try {
-      await shelf.remove(expired, this.state({}));
+      const state = this.state({});
+      if (kind === "expired") await shelf.remove(segments, state);
+      else await shelf.setAside(segments, state);
     } catch (error) {
-      for (const { signal, rows } of expired) intake.counters.of(signal).lose("expired", -rows);
+      for (const { signal, rows } of segments) intake.counters.of(signal).lose(kind, -rows);
       throw error;
     }
-    log.info("removed segments past the retention", { segments: expired.length });
+  }
+
+  async #sweep(): Promise<void> {
+    const removed = await this.#parts.shelf.sweep();
+    if (removed.length > 0) this.#parts.onRemoved(removed);
   }
 
   /** The state to commit, with new positions for some signals. */
@@ -202,10 +275,13 @@ export class Maintenance {
     };
   }
 
-  /** Begins nothing more, and waits for what is under way. */
+  /** Begins nothing more, stops merging, and waits for what else is under way. */
   async close(): Promise<void> {
     this.#isClosed = true;
     clearInterval(this.#timer);
+    this.#stop.abort();
+    await this.#merges.close();
+    await this.#check;
     await this.#queue;
   }
 }

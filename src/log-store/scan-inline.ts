@@ -45,6 +45,10 @@ export class InlineScanRunner implements ScanRunner {
     }
   }
 
+  forget(files: readonly string[]): void {
+    this.#files.forget(files);
+  }
+
   async close(): Promise<void> {
     this.#files.close();
   }

@@ -17,7 +17,9 @@ export type ToScanWorker =
   | { readonly kind: "start"; readonly id: number; readonly task: ScanTask }
   /** The reader took the last batch and waits for another. */
   | { readonly kind: "next"; readonly id: number }
-  | { readonly kind: "cancel"; readonly id: number };
+  | { readonly kind: "cancel"; readonly id: number }
+  /** These segment files were removed. */
+  | { readonly kind: "forget"; readonly files: readonly string[] };
 
 export type ScanReply =
   | { readonly kind: "batch"; readonly id: number; readonly batch: SearchBatch }

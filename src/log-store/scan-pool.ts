@@ -59,6 +59,10 @@ export class ScanPool implements ScanRunner {
     return end;
   }
 
+  forget(files: readonly string[]): void {
+    this.#worker?.postMessage({ kind: "forget", files } satisfies ToScanWorker);
+  }
+
   async close(): Promise<void> {
     this.#isClosed = true;
     await this.#worker?.terminate();

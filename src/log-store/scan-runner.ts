@@ -19,5 +19,7 @@ export interface ScanRunner {
     request: AggregateRequest,
     signal: AbortSignal,
   ): Promise<AggregateResult>;
+  /** Segment files were removed: those that are open can be closed, for they still take up disk. */
+  forget(files: readonly string[]): void;
   close(): Promise<void>;
 }

@@ -33,6 +33,9 @@ port.on("message", (message: ToScanWorker) => {
     case "cancel":
       scans.delete(message.id);
       break;
+    case "forget":
+      files.forget(message.files);
+      break;
   }
   schedule();
 });

@@ -4,6 +4,7 @@ import type { ManifestState } from "./manifest.ts";
 import type { OpenBlockSlice } from "./open-block.ts";
 import type { SegmentEntry } from "./segment-format.ts";
 import { entryOf } from "./segment-format.ts";
+import { sealedFileName } from "./segment-names.ts";
 import { encodeSegments } from "./segment-writer.ts";
 import { startWorker } from "./worker-thread.ts";
 
@@ -35,7 +36,7 @@ export interface Sealer {
 /** Computes the segments of a seal, one for each day. */
 export function encodeSeal(task: SealTask): readonly SealedSegment[] {
   const { signal, slices, firstSeq, position, state } = task;
-  const nameOf = (day: number): string => segmentFileName(signal, day, firstSeq);
+  const nameOf = (day: number): string => sealedFileName(signal, day, firstSeq);
   const encoded = encodeSegments(signal, slices, (days) => ({
     position,
     siblings: days.map(nameOf),
@@ -46,12 +47,6 @@ export function encodeSeal(task: SealTask): readonly SealedSegment[] {
     entry: entryOf(nameOf(footer.day), bytes.length, footer),
     bytes,
   }));
-}
-
-/** `logs-2026-11-22-000000000001.seg`: signal, UTC day, lowest number of the seal. */
-function segmentFileName(signal: Signal, day: number, firstSeq: number): string {
-  const date = new Date(day * 86_400_000).toISOString().slice(0, 10);
-  return `${signal}-${date}-${String(firstSeq).padStart(12, "0")}.seg`;
 }
 
 export class InlineSealer implements Sealer {

@@ -1,4 +1,4 @@
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import type { Block } from "./block.ts";
 import { ColumnCache } from "./column-cache.ts";
 import { SegmentDamage } from "./segment-damage.ts";
@@ -41,6 +41,16 @@ export class SegmentFiles {
 
   block(reader: SegmentReader, index: number): Block {
     return reader.block(index, this.#cache);
+  }
+
+  /** Closes files that were removed; they take up disk as long as they are open. */
+  forget(files: readonly string[]): void {
+    const gone = new Set(files);
+    for (const [path, reader] of this.#readers) {
+      if (!gone.has(basename(path))) continue;
+      this.#readers.delete(path);
+      reader.close();
+    }
   }
 
   close(): void {

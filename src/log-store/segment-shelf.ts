@@ -1,36 +1,13 @@
 import { join } from "node:path";
-import { AppError } from "../core/errors.ts";
-import type { Signal } from "../core/record.ts";
 import type { Storage } from "../journal/storage.ts";
 import type { Manifest, ManifestState } from "./manifest.ts";
-import { MANIFEST_FILE, readManifest, writeManifest } from "./manifest.ts";
-import type { FoundSegment } from "./manifest-rebuild.ts";
-import { rebuildManifest } from "./manifest-rebuild.ts";
+import { writeManifest } from "./manifest.ts";
 import type { SealedSegment } from "./sealer.ts";
 import type { SegmentEntry } from "./segment-format.ts";
-import { entryOf } from "./segment-format.ts";
-import { SegmentDamage } from "./segment-damage.ts";
-import { SegmentReader } from "./segment-reader.ts";
+import { temporaryName } from "./segment-names.ts";
+import type { StockOptions } from "./segment-stock.ts";
+import { DAMAGED_FOLDER, SEGMENTS_FOLDER, takeStock } from "./segment-stock.ts";
 import type { StoreLog } from "./store-log.ts";
-
-export const SEGMENTS_FOLDER = "segments";
-/** Files that were found damaged are moved here, for whoever wants to look at them. */
-export const DAMAGED_FOLDER = "damaged";
-const SEGMENT_FILE = /\.seg$/;
-
-/** A damaged segment that was set aside, and how many records were in it. */
-export interface LostSegment {
-  readonly signal: Signal;
-  readonly rows: number;
-}
-
-export interface ShelfOptions {
-  readonly storage: Storage;
-  readonly directory: string;
-  readonly mode: "write" | "read";
-  readonly nowUnixMs: number;
-  readonly log: StoreLog;
-}
 
 /**
  * The segment files and the manifest that names them. A segment is on the shelf once the manifest
@@ -41,56 +18,43 @@ export interface ShelfOptions {
 export class SegmentShelf {
   readonly #storage: Storage;
   readonly #directory: string;
+  readonly #log: StoreLog;
   #manifest: Manifest;
+  /** A commit failed: the manifest on disk is the one in memory or the one that was to be. */
+  #isUncertain = false;
   readonly #readers = new ActiveReaders();
+  /** Files that have their name and may not be in the manifest on disk. */
+  readonly #unnamed = new Set<string>();
   /** Files that no manifest names any more, to go once nobody can be reading them. */
   #doomed: { readonly file: string; readonly lastReader: number }[] = [];
 
   /**
-   * Reads the manifest, makes it anew where it is lost, and sets damaged segments aside.
+   * Reads the manifest, or makes it anew where it is lost; sets aside damaged segments, and removes
+   * what a crash left half done. Segments that are lost are given for the counters.
    *
    * Errors: `STORE_FORMAT_UNKNOWN` with nothing changed; `NOT_FOUND` for a folder without a store
    *         in the mode "read".
    */
   static async open(
-    options: ShelfOptions,
-  ): Promise<{ readonly shelf: SegmentShelf; readonly lost: readonly LostSegment[] }> {
-    const { storage, directory, mode, log } = options;
-    const segmentsFolder = join(directory, SEGMENTS_FOLDER);
-    const files = await listSegments(storage, segmentsFolder, mode);
-    const found = new Map<string, FoundSegment>();
-    const damaged: string[] = [];
-    for (const { name, sizeBytes } of files) {
-      if (!SEGMENT_FILE.test(name)) continue;
-      try {
-        found.set(name, readFound(segmentsFolder, name, sizeBytes));
-      } catch (error) {
-        if (!(error instanceof SegmentDamage)) throw error;
-        damaged.push(name);
-        log.error(`set aside a damaged segment: ${error.message}`);
-      }
-    }
-    const onDisk = await loadManifest(options);
-    const manifest = onDisk ?? rebuildManifest([...found.values()], options.nowUnixMs);
-    const shelf = new SegmentShelf(storage, directory, manifest);
-    const kept = manifest.segments.filter(({ file }) => found.has(file));
-    const lost = manifest.segments.filter(({ file }) => !found.has(file));
-    for (const { file } of lost) {
-      if (!damaged.includes(file)) log.error(`the segment ${file} is gone`);
-    }
-    shelf.#manifest = { ...manifest, segments: kept };
-    if (mode === "write") {
-      const names = files.map(({ name }) => name);
-      await shelf.#tidy(names, damaged);
+    options: StockOptions,
+  ): Promise<{ readonly shelf: SegmentShelf; readonly lost: readonly SegmentEntry[] }> {
+    const stock = await takeStock(options);
+    const shelf = new SegmentShelf(options, stock.manifest);
+    if (options.mode === "write") {
+      await shelf.#moveAside(stock.damaged);
+      // Not named by the manifest: a seal or a merge that a crash cut short. The journal, or the
+      // merge's sources, have its rows. No sync: what comes back at a crash goes at the next start.
+      for (const file of stock.leftOver) await shelf.#storage.remove(shelf.#pathOf(file));
       // A new store has its manifest from the start, so that one that is gone later is missed.
-      if (onDisk === undefined) await shelf.save(manifest);
+      if (stock.isManifestNew) await shelf.save(stock.manifest);
     }
-    return { shelf, lost };
+    return { shelf, lost: stock.lost };
   }
 
-  private constructor(storage: Storage, directory: string, manifest: Manifest) {
+  private constructor({ storage, directory, log }: StockOptions, manifest: Manifest) {
     this.#storage = storage;
     this.#directory = directory;
+    this.#log = log;
     this.#manifest = manifest;
   }
 
@@ -106,32 +70,28 @@ export class SegmentShelf {
     return join(this.#directory, SEGMENTS_FOLDER);
   }
 
-  /** Moves damaged files away, and removes what a crash left half done. */
-  async #tidy(files: readonly string[], damaged: readonly string[]): Promise<void> {
-    const named = new Set(this.#manifest.segments.map(({ file }) => file));
-    const folder = this.segmentsDirectory;
-    if (damaged.length > 0) {
-      const aside = join(this.#directory, DAMAGED_FOLDER);
-      await this.#storage.makeDirectory(aside);
-      for (const file of damaged) await this.#storage.rename(join(folder, file), join(aside, file));
-      await this.#storage.syncDirectory(aside);
-    }
-    // Not named by the manifest: a seal that a crash cut short. The journal has its rows. No sync:
-    // what comes back at a crash is removed again at the next start.
-    const leftOver = files.filter((file) => !named.has(file) && !damaged.includes(file));
-    for (const file of leftOver) await this.#storage.remove(join(folder, file));
+  #pathOf(file: string): string {
+    return join(this.segmentsDirectory, file);
+  }
+
+  async #moveAside(files: readonly string[]): Promise<void> {
+    if (files.length === 0) return;
+    const aside = join(this.#directory, DAMAGED_FOLDER);
+    await this.#storage.makeDirectory(aside);
+    for (const file of files) await this.#storage.rename(this.#pathOf(file), join(aside, file));
+    await this.#storage.syncDirectory(aside);
   }
 
   /**
    * Writes segments and names them in the manifest, in one step for readers and for a crash.
    *
    * Errors: the file system's. The shelf is then as it was; files that were written already are
-   *         removed at the next start.
+   *         removed later.
    */
   async add(segments: readonly SealedSegment[], state: ManifestState): Promise<void> {
-    const folder = this.segmentsDirectory;
+    await this.#settle();
     for (const { entry, bytes } of segments) {
-      const temporary = join(folder, `${entry.file}.tmp`);
+      const temporary = this.#pathOf(temporaryName(entry.file));
       await this.#storage.remove(temporary);
       const file = await this.#storage.create(temporary);
       try {
@@ -140,29 +100,86 @@ export class SegmentShelf {
       } finally {
         await file.close();
       }
-      await this.#storage.rename(temporary, join(folder, entry.file));
+      await this.#rename(entry.file);
     }
-    await this.#storage.syncDirectory(folder);
+    await this.#storage.syncDirectory(this.segmentsDirectory);
     await this.#commit(state, [...this.segments, ...segments.map(({ entry }) => entry)]);
   }
 
-  /** Takes segments off the shelf; their files go once no query can be reading them. */
-  async remove(segments: readonly SegmentEntry[], state: ManifestState): Promise<void> {
-    const kept = this.segments.filter((segment) => !segments.includes(segment));
-    await this.#commit(state, kept);
-    const lastReader = this.#readers.last;
-    for (const { file } of segments) this.#doomed.push({ file, lastReader });
-    await this.sweep();
+  /**
+   * Puts a merged segment, which is on disk under its temporary name, in the place of its sources,
+   * in one step for readers and for a crash. Errors: as `add`.
+   */
+  async replace(
+    sources: readonly SegmentEntry[],
+    merged: SegmentEntry,
+    state: ManifestState,
+  ): Promise<void> {
+    await this.#settle();
+    await this.#rename(merged.file);
+    await this.#storage.syncDirectory(this.segmentsDirectory);
+    const kept = this.segments.filter((segment) => !sources.includes(segment));
+    await this.#commit(state, [...kept, merged]);
+    this.#doom(sources);
   }
 
-  /** Removes the doomed files that nobody reads any more. */
-  async sweep(): Promise<void> {
-    const isFree = ({ lastReader }: { readonly lastReader: number }): boolean =>
-      this.#readers.first > lastReader;
-    const free = this.#doomed.filter(isFree);
-    if (free.length === 0) return;
-    this.#doomed = this.#doomed.filter((doomed) => !isFree(doomed));
-    for (const { file } of free) await this.#storage.remove(join(this.segmentsDirectory, file));
+  async #rename(file: string): Promise<void> {
+    this.#unnamed.add(file);
+    await this.#storage.rename(this.#pathOf(temporaryName(file)), this.#pathOf(file));
+  }
+
+  /** Takes segments off the shelf. Errors: as `add`. */
+  async remove(segments: readonly SegmentEntry[], state: ManifestState): Promise<void> {
+    await this.#settle();
+    const kept = this.segments.filter((segment) => !segments.includes(segment));
+    await this.#commit(state, kept);
+    this.#doom(segments);
+  }
+
+  /** Takes damaged segments off the shelf, and moves their files to where they can be looked at. */
+  async setAside(segments: readonly SegmentEntry[], state: ManifestState): Promise<void> {
+    await this.#settle();
+    const kept = this.segments.filter((segment) => !segments.includes(segment));
+    await this.#commit(state, kept);
+    for (const { file } of segments) {
+      await this.#moveAside([file]).catch((error: unknown) => {
+        this.#log.warn(`cannot move ${file} to ${DAMAGED_FOLDER}: ${String(error)}`);
+      });
+    }
+  }
+
+  #doom(segments: readonly SegmentEntry[]): void {
+    const lastReader = this.#readers.last;
+    for (const { file } of segments) this.#doomed.push({ file, lastReader });
+  }
+
+  /** Whether files wait to be removed that nobody reads any more. */
+  get hasFree(): boolean {
+    const { first } = this.#readers;
+    return this.#doomed.some(({ lastReader }) => first > lastReader);
+  }
+
+  /**
+   * Removes the files that nobody reads any more, and gives their names. One that cannot be removed
+   * now is tried again at the next call.
+   */
+  async sweep(): Promise<readonly string[]> {
+    const { first } = this.#readers;
+    const free = this.#doomed.filter(({ lastReader }) => first > lastReader);
+    this.#doomed = this.#doomed.filter(({ lastReader }) => first <= lastReader);
+    const removed: string[] = [];
+    for (const doomed of free) {
+      // A seal that was tried again has taken the name of the file that the first try left.
+      if (this.segments.some(({ file }) => file === doomed.file)) continue;
+      try {
+        await this.#storage.remove(this.#pathOf(doomed.file));
+        removed.push(doomed.file);
+      } catch (error) {
+        this.#doomed.push(doomed);
+        this.#log.warn(`cannot remove ${doomed.file}, it is tried again: ${String(error)}`);
+      }
+    }
+    return removed;
   }
 
   /** Writes the manifest with a new state and the same segments. */
@@ -170,10 +187,23 @@ export class SegmentShelf {
     await this.#commit(state, this.segments);
   }
 
+  /**
+   * Makes sure that the manifest on disk is the one in memory. Else a second try of a seal or merge
+   * would put a file in the place of one of the same name that the manifest on disk may count on.
+   */
+  async #settle(): Promise<void> {
+    if (this.#isUncertain) await this.save(this.#manifest);
+  }
+
   async #commit(state: ManifestState, segments: readonly SegmentEntry[]): Promise<void> {
     const manifest: Manifest = { ...this.#manifest, ...state, segments };
+    this.#isUncertain = true;
     await writeManifest(this.#storage, this.#directory, manifest);
+    this.#isUncertain = false;
     this.#manifest = manifest;
+    for (const { file } of segments) this.#unnamed.delete(file);
+    for (const file of this.#unnamed) this.#doomed.push({ file, lastReader: 0 });
+    this.#unnamed.clear();
   }
 
   /** Keeps the files of the present segments until the returned function is called. */
@@ -199,49 +229,4 @@ class ActiveReaders {
     for (const reader of this.#active) return reader;
     return Number.POSITIVE_INFINITY;
   }
-}
-
-async function listSegments(
-  storage: Storage,
-  folder: string,
-  mode: "write" | "read",
-): Promise<readonly { readonly name: string; readonly sizeBytes: number }[]> {
-  if (mode === "write") await storage.makeDirectory(folder);
-  try {
-    return await storage.list(folder);
-  } catch (error) {
-    throw new AppError("NOT_FOUND", `${folder} is not the folder of a store`, {
-      cause: error,
-      hint: "give the folder that `dora serve --data-dir` was given",
-    });
-  }
-}
-
-function readFound(folder: string, file: string, sizeBytes: number): FoundSegment {
-  const reader = new SegmentReader(join(folder, file));
-  const { footer } = reader;
-  reader.close();
-  return { entry: entryOf(file, sizeBytes, footer), footer };
-}
-
-/** The manifest on disk; undefined for a new store, and where it must be made anew. */
-async function loadManifest(options: ShelfOptions): Promise<Manifest | undefined> {
-  const { storage, directory, mode, nowUnixMs, log } = options;
-  const path = join(directory, MANIFEST_FILE);
-  const names = (await storage.list(directory)).map(({ name }) => name);
-  if (!names.includes(MANIFEST_FILE)) {
-    const folder = join(directory, SEGMENTS_FOLDER);
-    const hasSegments = (await storage.list(folder)).some(({ name }) => SEGMENT_FILE.test(name));
-    if (hasSegments) log.error(`${path} is gone and is made anew from the segments`);
-    return undefined;
-  }
-  const read = readManifest(path, await storage.read(path));
-  if (read.status === "ok") return read.manifest;
-  log.error(`${path} is damaged and is made anew from the segments: ${read.reason}`);
-  if (mode === "write") {
-    const aside = join(directory, DAMAGED_FOLDER);
-    await storage.makeDirectory(aside);
-    await storage.rename(path, join(aside, `${MANIFEST_FILE}.${nowUnixMs}`));
-  }
-  return undefined;
 }

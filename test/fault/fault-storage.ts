@@ -239,6 +239,10 @@ export class FaultStorage implements Storage {
     this.#change({ kind: "remove", path: file });
   }
 
+  async freeBytes(): Promise<number> {
+    return Number.POSITIVE_INFINITY;
+  }
+
   async syncDirectory(directory: string): Promise<void> {
     const sync = (): void => {
       const isHere = (change: EntryChange): boolean => path.dirname(change.path) === directory;

@@ -18,6 +18,7 @@ import type {
   QueryBudget,
   SearchEnd,
 } from "../../src/log-store/log-store.ts";
+import { InlineMerger } from "../../src/log-store/merger.ts";
 import { InlineScanRunner } from "../../src/log-store/scan-inline.ts";
 import { InlineSealer } from "../../src/log-store/sealer.ts";
 import type { LogToEncode } from "../../src/wire/otlp-encode.ts";
@@ -33,7 +34,7 @@ export function temporaryFolder(): string {
   return folder;
 }
 
-/** A store whose seals and queries run in this thread; closed when the test ends. */
+/** A store whose seals, merges and queries run in this thread; closed when the test ends. */
 export async function openStore(
   directory: string,
   options: Partial<EmbeddedStoreOptions> = {},
@@ -42,6 +43,7 @@ export async function openStore(
     directory,
     clock: systemClock,
     sealer: new InlineSealer(),
+    merger: new InlineMerger(),
     runner: new InlineScanRunner(),
     ...options,
   });

@@ -1,0 +1,96 @@
+import { join } from "node:path";
+import type { Signal } from "../core/record.ts";
+import type { Block } from "./block.ts";
+import { ColumnCache } from "./column-cache.ts";
+import type { ManifestState } from "./manifest.ts";
+import { RowOrder } from "./row-order.ts";
+import type { SegmentFooter } from "./segment-format.ts";
+import { SegmentReader } from "./segment-reader.ts";
+import { segmentParts } from "./segment-writer.ts";
+
+/** A merge reads each section about once, in order: what two blocks share is worth keeping. */
+const COLUMN_CACHE_BYTES_MAX = 32 * 1024 * 1024;
+
+/** Written once and read for months. Measured in docs/decisions/0007-tiered-merges.md. */
+const MERGE_COMPRESSION_LEVEL = 3;
+
+/** Parts are handed on once they have this much, about a block's worth. */
+const PART_BYTES = 4 * 1024 * 1024;
+
+/** Segments to merge into one, all of one signal and day. */
+export interface MergeTask {
+  readonly signal: Signal;
+  readonly day: number;
+  /** Folder of the segment files. */
+  readonly directory: string;
+  /** Names of files, in the order of their rows' numbers, which do not interleave. */
+  readonly sources: readonly string[];
+  /** Name of the result's file. */
+  readonly file: string;
+  /** The store's state, for the result's footer. */
+  readonly state: ManifestState;
+}
+
+/**
+ * Merges segments: the bytes of the result's file, in parts of some megabytes; returns its footer.
+ * Rows keep their numbers.
+ *
+ * Errors: `SegmentDamage` names the source that cannot be read whole.
+ * Cost:   the time and place of each row (18 bytes, while they are sorted 36), a cache of
+ *         decompressed columns and one block that is being made, whatever the sizes.
+ */
+export function* mergeSegments(task: MergeTask): Generator<Uint8Array<ArrayBuffer>, SegmentFooter> {
+  const { signal, day, directory, sources, file, state } = task;
+  const cache = new ColumnCache(COLUMN_CACHE_BYTES_MAX);
+  const readers: SegmentReader[] = [];
+  try {
+    for (const source of sources) readers.push(new SegmentReader(join(directory, source)));
+    const rows = new RowOrder(readers.flatMap((reader) => blocksOf(reader, cache)));
+    const position = Math.max(...readers.map(({ footer }) => footer.seal.position));
+    const parts = segmentParts(signal, rows, {
+      day,
+      from: 0,
+      to: rows.row.length,
+      seal: { position, siblings: [file], replaces: [...sources], state: { ...state } },
+      compressionLevel: MERGE_COMPRESSION_LEVEL,
+    });
+    return yield* batched(parts);
+  } finally {
+    for (const reader of readers) reader.close();
+  }
+}
+
+function blocksOf(reader: SegmentReader, cache: ColumnCache): readonly Block[] {
+  return reader.footer.blocks.map((_, index) => reader.block(index, cache));
+}
+
+/** Joins parts, in memory of their own that can go to another thread. */
+function* batched(
+  parts: Generator<Uint8Array, SegmentFooter>,
+): Generator<Uint8Array<ArrayBuffer>, SegmentFooter> {
+  let waiting: Uint8Array[] = [];
+  let size = 0;
+  for (;;) {
+    const step = parts.next();
+    if (step.done === true) {
+      yield joined(waiting, size);
+      return step.value;
+    }
+    waiting.push(step.value);
+    size += step.value.length;
+    if (size < PART_BYTES) continue;
+    yield joined(waiting, size);
+    waiting = [];
+    size = 0;
+  }
+}
+
+function joined(parts: readonly Uint8Array[], size: number): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(size);
+  let end = 0;
+  for (const part of parts) {
+    bytes.set(part, end);
+    end += part.length;
+  }
+  return bytes;
+}
