@@ -31,6 +31,12 @@ export function peakResidentBytes(pid: number): number {
   return Number(found?.[1] ?? 0) * 1024;
 }
 
+/** The resident size now, in bytes. */
+export function residentBytes(pid: number): number {
+  const found = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"));
+  return Number(found?.[1] ?? 0) * 1024;
+}
+
 /** Bytes of all files below a folder, by its entries. */
 export async function folderBytes(directory: string): Promise<ReadonlyMap<string, number>> {
   const sizes = new Map<string, number>();

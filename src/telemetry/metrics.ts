@@ -38,6 +38,16 @@ interface StoreSizes {
   readonly journalBytes: number;
   readonly unsealedRows: number;
   readonly unsealedBytes: number;
+  readonly merges: {
+    readonly isUnderWay: boolean;
+    readonly isDue: boolean;
+    readonly doneCount: number;
+    readonly rows: number;
+    readonly bytes: number;
+    readonly seconds: number;
+    readonly failedCount: number;
+    readonly givenUpCount: number;
+  };
 }
 
 /** A rendered exposition. */
@@ -131,6 +141,7 @@ function define(registry: Registry, sources: MetricsSources): void {
     ...recordDefinitions(sources),
     ...serviceDefinitions(sources),
     ...storeDefinitions(sources),
+    ...mergeDefinitions(sources),
     ...processDefinitions(sources),
   ];
   for (const { name, help, labels = [], read } of definitions) {
@@ -237,6 +248,32 @@ function storeDefinitions(sources: MetricsSources): readonly Definition[] {
       name: "dora_store_unsealed_bytes",
       help: "Memory of these records.",
       read: () => single(sources.store().unsealedBytes),
+    },
+  ];
+}
+
+function mergeDefinitions(sources: MetricsSources): readonly Definition[] {
+  const counters = [
+    ["dora_store_merges_total", "Merges of segments that were done.", "doneCount"],
+    ["dora_store_merges_failed_total", "Merges that failed and are tried again.", "failedCount"],
+    ["dora_store_merges_given_up_total", "Merges of damaged or expired segments.", "givenUpCount"],
+    ["dora_store_merged_records_total", "Records of merged segments, each time.", "rows"],
+    ["dora_store_merged_bytes_total", "Bytes of merged segments, each time.", "bytes"],
+    ["dora_store_merge_seconds_total", "Time that merges took.", "seconds"],
+  ] as const;
+  return [
+    ...counters.map(([name, help, key]) => ({
+      name,
+      help,
+      read: () => single(sources.store().merges[key]),
+    })),
+    {
+      name: "dora_store_merges_waiting",
+      help: "1 while a merge is due or under way.",
+      read: () => {
+        const { isDue, isUnderWay } = sources.store().merges;
+        return single(isDue || isUnderWay ? 1 : 0);
+      },
     },
   ];
 }

@@ -43,6 +43,16 @@ function start() {
       journalBytes: 10,
       unsealedRows: 4,
       unsealedBytes: 5,
+      merges: {
+        isUnderWay: false,
+        isDue: true,
+        doneCount: 6,
+        rows: 70,
+        bytes: 800,
+        seconds: 0.5,
+        failedCount: 1,
+        givenUpCount: 2,
+      },
     }),
   });
   return { metrics, counts };
@@ -105,6 +115,9 @@ test("requests are counted by transport and outcome, refusals also by reason alo
 test("the sizes of the store are given by part", async () => {
   const { body } = await start().metrics.renderMetrics(undefined);
   expect(body).toContain("dora_store_segments 3\n");
+  expect(body).toContain("dora_store_merges_total 6\n");
+  expect(body).toContain("dora_store_merged_records_total 70\n");
+  expect(body).toContain("dora_store_merges_waiting 1\n");
   expect(body).toContain('dora_store_bytes{part="journal"} 10\n');
   expect(body).toContain('dora_store_bytes{part="segments"} 20\n');
 });
