@@ -173,6 +173,26 @@ export async function sendSpans(otlpHttp: string, spans: readonly SentSpan[]): P
   await post(`${otlpHttp}/v1/traces`, { resourceSpans });
 }
 
+/** One data point of a gauge to be sent. */
+export interface SentPoint {
+  readonly node: string;
+  readonly name: string;
+  readonly value: number;
+  readonly time: string;
+}
+
+/** Sends data points as OTLP/HTTP JSON; they are on disk when this resolves. */
+export async function sendPoints(otlpHttp: string, points: readonly SentPoint[]): Promise<void> {
+  const resourceMetrics = points.map((point) => {
+    const dataPoints = [{ timeUnixNano: toUnixNano(point.time), asDouble: point.value }];
+    return {
+      resource: { attributes: toAttributes({ "dora.node.id": point.node }) },
+      scopeMetrics: [{ metrics: [{ name: point.name, gauge: { dataPoints } }] }],
+    };
+  });
+  await post(`${otlpHttp}/v1/metrics`, { resourceMetrics });
+}
+
 async function post(url: string, body: object): Promise<void> {
   const headers = { "content-type": "application/json" };
   const response = await fetch(url, { method: "POST", headers, body: JSON.stringify(body) });

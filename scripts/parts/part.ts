@@ -6,7 +6,7 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 
-export type PartName = "otelcol" | "telemetrygen" | "python";
+export type PartName = "otelcol" | "telemetrygen" | "python" | "pandas";
 
 export interface Part {
   readonly name: PartName;
@@ -63,6 +63,20 @@ export const PARTS: readonly Part[] = [
       {
         command: join(PARTS_DIRECTORY, "python", "bin", "pip"),
         args: ["install", "-q", "opentelemetry-sdk", "opentelemetry-exporter-otlp"],
+      },
+    ],
+  },
+  {
+    name: "pandas",
+    needs: "pandas and pyarrow, which read Parquet; needs python3 with venv",
+    program: join(PARTS_DIRECTORY, "pandas", "bin", "python"),
+    directory: PARTS_DIRECTORY,
+    files: {},
+    steps: [
+      { command: "python3", args: ["-m", "venv", "pandas"] },
+      {
+        command: join(PARTS_DIRECTORY, "pandas", "bin", "pip"),
+        args: ["install", "-q", "pandas", "pyarrow"],
       },
     ],
   },

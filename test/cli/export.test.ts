@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { z } from "zod";
 import { checkParquet } from "../../src/cli/export-answer.ts";
 import { parseQuery } from "../../src/query/parse-query.ts";
-import { runCli, runShell, sendLogs, sendSpans, startCli } from "../cli-process.ts";
+import { runCli, runShell, sendLogs, sendPoints, sendSpans, startCli } from "../cli-process.ts";
 import { readParquet } from "../read-parquet.ts";
 import type { ServeProcess } from "../serve-process.ts";
 import { startServe } from "../serve-process.ts";
@@ -36,7 +36,8 @@ beforeAll(async () => {
       end: "2025-01-07T20:34:07.000000501Z",
     },
   ]);
-  await sendGauge(service.otlpHttp, "battery", 0.5);
+  const time = "2025-01-07T20:34:07Z";
+  await sendPoints(service.otlpHttp, [{ node: "camera", name: "battery", value: 0.5, time }]);
 });
 afterAll(async () => {
   await service.close();
@@ -46,17 +47,6 @@ afterAll(async () => {
 function log(second: string, message: string, more: { readonly traceId?: string } = {}) {
   const time = `2025-01-07T20:34:${second}Z`;
   return { time, message, node: "camera", dataflow: "patrol", ...more };
-}
-
-async function sendGauge(otlpHttp: string, name: string, asDouble: number): Promise<void> {
-  const dataPoints = [{ timeUnixNano: "1736282047000000000", asDouble }];
-  const metrics = [{ name, unit: "1", gauge: { dataPoints } }];
-  const response = await fetch(`${otlpHttp}/v1/metrics`, {
-    method: "POST",
-    headers: { "content-type": "application/json" },
-    body: JSON.stringify({ resourceMetrics: [{ scopeMetrics: [{ metrics }] }] }),
-  });
-  expect(response.status).toBe(200);
 }
 
 /** Exports to a file of that name, and gives its path. */
