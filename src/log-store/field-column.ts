@@ -14,6 +14,8 @@ import {
 import { BODY_TEXT, BODY_VALUE } from "../wire/otlp-decode-logs.ts";
 import type { Block, Dictionary } from "./block.ts";
 import { PerOwner } from "./block.ts";
+import { AttributeReader } from "./clauses/attribute-reader.ts";
+import { ClauseRowReader } from "./clauses/clause-column.ts";
 import { TABLES } from "./table-schema.ts";
 
 /**
@@ -160,6 +162,16 @@ function levelColumn(signal: Signal, block: Block): FieldColumn {
 /** Reads the body of a log record; none where it is absent. */
 function messageReader(block: Block): (row: number) => readonly AnyValue[] {
   const kinds = block.u8("body_kind");
+  const clauses = block.clauses("body");
+  if (clauses !== undefined) {
+    const reader = new ClauseRowReader(clauses);
+    return (row) => {
+      if (kinds[row] !== BODY_TEXT && kinds[row] !== BODY_VALUE) return NO_VALUES;
+      const end = reader.read(row);
+      const isText = kinds[row] === BODY_TEXT;
+      return [isText ? decodeText(reader.bytes, 0, end) : decodeAnyValue(reader.bytes, 0, end)];
+    };
+  }
   const { data, starts, ends } = block.bytes("body");
   return (row) => {
     if (kinds[row] === BODY_TEXT) return [decodeText(data, starts[row], ends[row])];
@@ -192,8 +204,13 @@ export function hexId(ids: Uint8Array, row: number, width: 8 | 16): string {
 }
 
 function attributeReader(block: Block, key: string): (row: number) => readonly AnyValue[] {
-  const { data, starts, ends } = block.bytes("attributes");
   const keyBytes = new TextEncoder().encode(key);
+  const clauses = block.clauses("attributes");
+  if (clauses !== undefined) {
+    const reader = new AttributeReader(clauses, keyBytes);
+    return (row) => present(reader.read(row));
+  }
+  const { data, starts, ends } = block.bytes("attributes");
   return (row) => present(findAttribute(data, starts[row], ends[row], keyBytes));
 }
 

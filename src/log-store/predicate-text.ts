@@ -5,6 +5,9 @@ import { BODY_TEXT } from "../wire/otlp-decode-logs.ts";
 import type { Block, BytesColumn, Dictionary } from "./block.ts";
 import { PerOwner } from "./block.ts";
 import { searchColumn } from "./byte-search.ts";
+import { AttributeRowReader } from "./clauses/attribute-rows.ts";
+import type { ClauseColumn } from "./clauses/clause-column.ts";
+import { ClauseSearch } from "./clauses/clause-search.ts";
 import { messageText, textOf } from "./field-column.ts";
 import type { Predicate } from "./predicate.ts";
 import type { TextMatcher } from "./text-matcher.ts";
@@ -16,17 +19,22 @@ export class TextPredicate implements Predicate {
   readonly #signal: Signal;
   readonly #matcher: TextMatcher;
   readonly #names: DictionaryVerdicts;
+  readonly #bodies: ClauseSearch;
+  readonly #attributes: ClauseSearch;
 
   constructor(match: TextMatch, signal: Signal) {
     this.#signal = signal;
     this.#matcher = compileTextMatch(match);
+    this.#bodies = new ClauseSearch(this.#matcher, "text");
+    this.#attributes = new ClauseSearch(this.#matcher, "attributes");
     this.#names = new DictionaryVerdicts((text) => this.#matcher.test(text));
   }
 
   narrow(block: Block, mask: Uint8Array): void {
     const left = mask.slice();
     this.#take(left, mask, this.#inNames(block, left));
-    if (this.#signal === "logs") this.#take(left, mask, bodyHits(block, this.#matcher, left));
+    if (this.#signal === "logs")
+      this.#take(left, mask, bodyHits(block, this.#matcher, this.#bodies, left));
     this.#take(left, mask, this.#inAttributes(block, left));
     for (let row = 0; row < mask.length; row++) mask[row] ^= left[row];
   }
@@ -46,10 +54,22 @@ export class TextPredicate implements Predicate {
   }
 
   #inAttributes(block: Block, candidates: Uint8Array): Uint8Array {
+    const clauses = block.clauses("attributes");
+    if (clauses !== undefined) return this.#inAttributeClauses(clauses, candidates);
     const column = block.bytes("attributes");
     const test = (row: number): boolean =>
       hasStringMatch(column, row, (text) => this.#matcher.test(text));
     return columnHits(column, this.#matcher, candidates, { decidesHits: false, test });
+  }
+
+  #inAttributeClauses(clauses: ClauseColumn, candidates: Uint8Array): Uint8Array {
+    // Most searches need no row: the reader is made with the first one.
+    let reader: AttributeRowReader | undefined;
+    return this.#attributes.hits(clauses, candidates, (row) => {
+      reader ??= new AttributeRowReader(clauses);
+      const end = reader.read(row);
+      return hasStringValue(reader.bytes, 0, end, (text) => this.#matcher.test(text));
+    });
   }
 
   mayMatch(): boolean {
@@ -62,8 +82,16 @@ function hasStringMatch(
   row: number,
   test: (text: string) => boolean,
 ): boolean {
-  if (starts[row] === ends[row]) return false;
-  for (const value of decodeAttributes(data, starts[row], ends[row]).values()) {
+  return starts[row] < ends[row] && hasStringValue(data, starts[row], ends[row], test);
+}
+
+function hasStringValue(
+  data: Uint8Array,
+  start: number,
+  end: number,
+  test: (text: string) => boolean,
+): boolean {
+  for (const value of decodeAttributes(data, start, end).values()) {
     if (typeof value === "string" && test(value)) return true;
   }
   return false;
@@ -73,13 +101,15 @@ function hasStringMatch(
 export class MessagePredicate implements Predicate {
   readonly cost = 50;
   readonly #matcher: TextMatcher;
+  readonly #bodies: ClauseSearch;
 
   constructor(match: TextMatch) {
     this.#matcher = compileTextMatch(match);
+    this.#bodies = new ClauseSearch(this.#matcher, "text");
   }
 
   narrow(block: Block, mask: Uint8Array): void {
-    const hits = bodyHits(block, this.#matcher, mask);
+    const hits = bodyHits(block, this.#matcher, this.#bodies, mask);
     for (let row = 0; row < mask.length; row++) mask[row] &= hits[row];
   }
 
@@ -89,10 +119,20 @@ export class MessagePredicate implements Predicate {
 }
 
 /** Rows among the candidates whose body matches. A body that is no string is tested as its text. */
-function bodyHits(block: Block, matcher: TextMatcher, candidates: Uint8Array): Uint8Array {
+function bodyHits(
+  block: Block,
+  matcher: TextMatcher,
+  search: ClauseSearch,
+  candidates: Uint8Array,
+): Uint8Array {
+  const clauses = block.clauses("body");
+  if (clauses !== undefined && search.verdicts(clauses.source) === undefined) {
+    return new Uint8Array(candidates.length);
+  }
   const kinds = block.u8("body_kind");
   const text = messageText(block);
   const test = (row: number): boolean => kinds[row] !== 0 && matcher.test(text(row));
+  if (clauses !== undefined) return search.hits(clauses, candidates, test);
   const hits = columnHits(block.bytes("body"), matcher, candidates, { decidesHits: true, test });
   for (let row = 0; row < hits.length; row++) {
     if (candidates[row] === 1 && kinds[row] !== BODY_TEXT) hits[row] = test(row) ? 1 : 0;

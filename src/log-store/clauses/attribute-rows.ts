@@ -1,12 +1,5 @@
 import { copyBytes } from "../../wire/byte-ranges.ts";
-import {
-  BOOL_TYPE,
-  DOUBLE_TYPE,
-  EMPTY_TYPE,
-  INT_TYPE,
-  STRING_TYPE,
-  TRUE,
-} from "./attribute-splitter.ts";
+import { BOOL_TYPE, DOUBLE_TYPE, EMPTY_TYPE, INT_TYPE, TRUE } from "./attribute-splitter.ts";
 import type { ClauseColumn } from "./clause-column.ts";
 import { ClauseRowReader } from "./clause-column.ts";
 import { KEY_END, VALUE_TEMPLATE } from "./clause-marks.ts";
@@ -31,15 +24,17 @@ export class AttributeRowReader {
   read(row: number): number {
     const [from, to] = this.#clauses.shapeRange(row);
     let end = 0;
-    for (let index = from; index < to; index++) {
-      const length = this.#clauses.readClause(row, index, 0);
-      this.#reserve(end + length + FIELD_BYTES);
-      end =
-        this.#templates[index] === VALUE_TEMPLATE
-          ? copyBytes(this.#clauses.bytes, 0, length, this.bytes, end)
-          : writeField(this.#clauses.bytes, length, this.bytes, end);
-    }
+    for (let index = from; index < to; index++) end = this.readField(row, index, end);
     return end;
+  }
+
+  /** Writes the field (or the odd fields) whose clause stands at `index` of the shapes' templates. */
+  readField(row: number, index: number, start: number): number {
+    const length = this.#clauses.readClause(row, index, 0);
+    this.#reserve(start + length + FIELD_BYTES);
+    return this.#templates[index] === VALUE_TEMPLATE
+      ? copyBytes(this.#clauses.bytes, 0, length, this.bytes, start)
+      : writeField(this.#clauses.bytes, length, this.bytes, start);
   }
 
   #reserve(length: number): void {
@@ -111,9 +106,4 @@ function writeLength(target: Uint8Array, offset: number, length: number): number
   }
   target[end++] = rest;
   return end;
-}
-
-/** The type of the string value in a clause's or template's bytes; used by searches of text. */
-export function isStringClause(bytes: Uint8Array, keyEnd: number): boolean {
-  return bytes[keyEnd + 1] === STRING_TYPE;
 }

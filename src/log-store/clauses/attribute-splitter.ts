@@ -1,5 +1,5 @@
 import { copyBytes } from "../../wire/byte-ranges.ts";
-import { ANY_MARK, BYTE_CLASSES, KEY_END, MARK } from "./clause-marks.ts";
+import { ANY_MARK, BYTE_CLASSES, CLAUSES_MAX, KEY_END, MARK } from "./clause-marks.ts";
 import type { ClauseRecorder } from "./clause-recorder.ts";
 import { TextSplitter } from "./text-splitter.ts";
 import type { WordSink } from "./text-splitter.ts";
@@ -26,7 +26,7 @@ const VALUE_TAG = 0x12;
  *
  * so that equal keys and values share a template, and a search of text finds them there. Strings are
  * split as texts are, uncut; integers and doubles are a slot of their bytes on the wire; booleans are
- * constant (`t`, `f`). Attributes that are not in the usual form are one slot, as they are.
+ * constant (`t`, `f`). A row whose attributes are not in the usual form, or have a key twice, is one slot.
  *
  * Slots stand in `data`, which holds the attributes of all rows since `beginBlock`.
  */
@@ -35,6 +35,9 @@ export class AttributeSplitter {
   #end = 0;
   readonly #recorder: ClauseRecorder;
   readonly #text: TextSplitter;
+  /** Hashes of the keys of the row at hand. */
+  readonly #keyHashes = new Int32Array(CLAUSES_MAX);
+  #keys = 0;
 
   constructor(recorder: ClauseRecorder, words?: WordSink) {
     this.#recorder = recorder;
@@ -49,6 +52,7 @@ export class AttributeSplitter {
   /** Records the `KeyValue` fields that stand in `source[start, end)`. */
   splitRow(source: Uint8Array, start: number, end: number): void {
     const firstSlot = this.#recorder.slots;
+    this.#keys = 0;
     this.#reserve(2 * (end - start) + 16);
     let at = start;
     while (at < end) {
@@ -82,7 +86,7 @@ export class AttributeSplitter {
     if (keyStart < 0 || keyEnd >= fieldEnd || source[keyEnd] !== VALUE_TAG) return -1;
     const valueStart = readLength(source, keyEnd + 1, fieldEnd);
     if (valueStart < 0 || valueStart + length !== fieldEnd) return -1;
-    if (hasMark(source, keyStart, keyEnd)) return -1;
+    if (hasMark(source, keyStart, keyEnd) || this.#isRepeated(source, keyStart, keyEnd)) return -1;
     const { data } = this;
     const templateStart = this.#end;
     data[templateStart] = tag;
@@ -90,6 +94,15 @@ export class AttributeSplitter {
     data[to++] = KEY_END;
     this.#end = to;
     return this.#splitValue(source, valueStart, fieldEnd, templateStart) ? fieldEnd : -1;
+  }
+
+  /** Whether the row may have this key already; notes the key. Of equal keys the last one counts. */
+  #isRepeated(source: Uint8Array, start: number, end: number): boolean {
+    let hash = end - start;
+    for (let at = start; at < end; at++) hash = Math.imul(hash ^ source[at], 0x01000193);
+    for (let key = 0; key < this.#keys; key++) if (this.#keyHashes[key] === hash) return true;
+    this.#keyHashes[this.#keys++] = hash;
+    return false;
   }
 
   #splitValue(source: Uint8Array, start: number, end: number, templateStart: number): boolean {

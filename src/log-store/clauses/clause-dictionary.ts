@@ -1,8 +1,8 @@
 import { assert } from "../../core/assert.ts";
-import { decodeOffsets, VarintReader } from "../column-codec.ts";
+import { decodeOffsets, encodeLengths, VarintReader, VarintWriter } from "../column-codec.ts";
 import { KEY_END, MARKS_END } from "./clause-marks.ts";
 import type { ClauseRecorder } from "./clause-recorder.ts";
-import { VarintWriter, encodeLengths } from "../column-codec.ts";
+import type { TemplateTable } from "./template-table.ts";
 
 /** The templates of a segment's column. Immutable. */
 export class ClauseTemplates {
@@ -12,20 +12,27 @@ export class ClauseTemplates {
   readonly offsets: Uint32Array;
   /** How many slots each has. */
   readonly slotCounts: Uint16Array;
+  /** Letters of each one's mixed words: `LETTER_BITS`. */
+  readonly letters: Uint32Array;
   readonly byteLength: number;
 
-  constructor(lengths: Uint8Array, bytes: Uint8Array, count: number) {
+  /** `data`: the templates' bytes, then their letters, 32 bits each. */
+  constructor(lengths: Uint8Array, data: Uint8Array, count: number) {
     this.count = count;
-    this.bytes = bytes;
     this.offsets = decodeOffsets(lengths, count);
-    assert(this.offsets[count] === bytes.length, "templates have another size than their lengths");
+    const end = this.offsets[count];
+    assert(data.length === end + 4 * count, "templates have another size than their lengths");
+    const bytes = data.subarray(0, end);
+    this.bytes = bytes;
+    // A copy: the letters need not stand at a multiple of four.
+    this.letters = new Uint32Array(Uint8Array.from(data.subarray(end)).buffer);
     this.slotCounts = new Uint16Array(count);
     for (let id = 0; id < count; id++) {
       for (let at = this.offsets[id]; at < this.offsets[id + 1]; at++) {
         if (bytes[at] < MARKS_END && bytes[at] !== KEY_END) this.slotCounts[id] += 1;
       }
     }
-    this.byteLength = bytes.byteLength + 6 * count;
+    this.byteLength = data.byteLength + 10 * count;
   }
 }
 
@@ -38,6 +45,7 @@ export class ClauseShapes {
   /** Rows of the segment that have the shape. */
   readonly uses: Uint32Array;
   readonly byteLength: number;
+  #having: { readonly starts: Uint32Array; readonly shapes: Uint32Array } | undefined;
 
   constructor(lengths: Uint8Array, bytes: Uint8Array, count: number) {
     this.count = count;
@@ -50,7 +58,32 @@ export class ClauseShapes {
     this.uses = new Uint32Array(count);
     for (let id = 0; id < count; id++) this.uses[id] = reader.read();
     assert(reader.isAtEnd, "shapes have another size than their lengths");
-    this.byteLength = 4 * (this.templates.length + 2 * count);
+    // Twice the templates: which shapes have a template is made with the first search.
+    this.byteLength = 8 * (this.templates.length + count);
+  }
+
+  /** The shapes that have a template, in order; a shape is there as often as it has it. */
+  having(template: number): Uint32Array {
+    this.#having ??= this.#invert();
+    const { starts, shapes } = this.#having;
+    return shapes.subarray(starts[template], starts[template + 1]);
+  }
+
+  #invert(): { readonly starts: Uint32Array; readonly shapes: Uint32Array } {
+    let last = -1;
+    for (const template of this.templates) if (template > last) last = template;
+    const starts = new Uint32Array(last + 3);
+    for (const template of this.templates) starts[template + 2] += 1;
+    for (let template = 1; template < starts.length; template++) {
+      starts[template] += starts[template - 1];
+    }
+    const shapes = new Uint32Array(this.templates.length);
+    for (let shape = 0; shape < this.count; shape++) {
+      for (let index = this.offsets[shape]; index < this.offsets[shape + 1]; index++) {
+        shapes[starts[this.templates[index] + 1]++] = shape;
+      }
+    }
+    return { starts, shapes };
   }
 }
 
@@ -75,7 +108,7 @@ export function encodeDictionaries(
       name: templatesName(column),
       count: templates.count,
       lengths: encodeLengths(differences(templates.offsets, templates.count)),
-      data: templates.bytes.subarray(0, templates.offsets[templates.count]),
+      data: templatesData(templates),
     },
     {
       name: shapesName(column),
@@ -84,6 +117,13 @@ export function encodeDictionaries(
       data: data.take(),
     },
   ];
+}
+
+function templatesData({ bytes, offsets, letters, count }: TemplateTable): Uint8Array {
+  const data = new Uint8Array(offsets[count] + 4 * count);
+  data.set(bytes.subarray(0, offsets[count]));
+  data.set(new Uint8Array(letters.buffer, 0, 4 * count), offsets[count]);
+  return data;
 }
 
 export function templatesName(column: string): string {

@@ -41,6 +41,9 @@ export const CLAUSES_MAX = 250;
 /** Constant text of one template, in bytes; longer clauses are one slot. */
 export const TEMPLATE_BYTES_MAX = 4096;
 
+/** Of `LETTER_BITS`: any letter but `a` to `z`. */
+export const OTHER_LETTERS_BIT: number = 1 << 26;
+
 /** What a byte is to the splitters. */
 export const DELIMITER = 0;
 export const LETTER = 1;
@@ -62,4 +65,23 @@ function makeByteClasses(): Uint8Array {
   classes.fill(DIGIT, 0x30, 0x3a);
   for (const cut of '\n"=') classes[cut.charCodeAt(0)] = CUT;
   return classes;
+}
+
+/**
+ * Which letters a word has: a bit for each of `a` to `z` in either case, one for everything else
+ * but digits. Of each template the letters of its mixed words are kept, so that a search for part
+ * of a word passes over templates whose words cannot hold it. Of `ANY_TEMPLATE` and
+ * `VALUE_TEMPLATE` it says, with any bit, that they are in use.
+ */
+export const LETTER_BITS: Uint32Array = makeLetterBits();
+
+function makeLetterBits(): Uint32Array {
+  const bits = new Uint32Array(256);
+  bits[0x5f] = OTHER_LETTERS_BIT;
+  bits.fill(OTHER_LETTERS_BIT, 0x80);
+  for (let letter = 0; letter < 26; letter++) {
+    bits[0x61 + letter] = 1 << letter;
+    bits[0x41 + letter] = 1 << letter;
+  }
+  return bits;
 }

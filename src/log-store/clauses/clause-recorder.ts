@@ -4,6 +4,8 @@ import {
   ANY_TEMPLATE,
   CLAUSES_MAX,
   FIXED_TEMPLATES,
+  LETTER_BITS,
+  MIXED_MARK,
   TEMPLATE_BYTES_MAX,
   VALUE_TEMPLATE,
 } from "./clause-marks.ts";
@@ -75,8 +77,12 @@ export class ClauseRecorder {
     const { hash, firstSlot } = clause;
     let id = this.#find(data, start, end, hash, firstSlot);
     if (id < 0) id = this.#add(data, start, end, hash, firstSlot);
-    if (id < 0) this.anyClause(start, end, firstSlot);
-    else this.#push(id, firstSlot);
+    if (id < 0) {
+      this.anyClause(start, end, firstSlot);
+      return;
+    }
+    this.#noteLetters(id, data, firstSlot);
+    this.#push(id, firstSlot);
   }
 
   /** A clause that is one slot; takes the place of its slots since `firstSlot`. */
@@ -108,8 +114,21 @@ export class ClauseRecorder {
     this.#rowClauses = 0;
   }
 
+  #noteLetters(template: number, data: Uint8Array, firstSlot: number): void {
+    for (let slot = firstSlot; slot < this.slots; slot++) {
+      if (this.slotMarks[slot] !== MIXED_MARK) continue;
+      let letters = 0;
+      for (let at = this.slotStarts[slot]; at < this.slotEnds[slot]; at++) {
+        letters |= LETTER_BITS[data[at]];
+      }
+      this.templates.letters[template] |= letters;
+    }
+  }
+
   #push(template: number, firstSlot: number): void {
     this.#rowTemplates[this.#rowClauses++] = template;
+    // They have no letters of their own: the field says that they are in use.
+    if (template <= VALUE_TEMPLATE) this.templates.letters[template] = 1;
     if (firstSlot === this.slots) return;
     if (this.clauses === this.clauseSlots.length) {
       this.clauseTemplates = grown(this.clauseTemplates);

@@ -10,6 +10,8 @@ export class TemplateTable {
   bytes: Uint8Array<ArrayBuffer> = new Uint8Array(64 * 1024);
   offsets: Uint32Array<ArrayBuffer> = new Uint32Array(1024);
   hashes: Uint32Array<ArrayBuffer> = new Uint32Array(1024);
+  /** Letters of each template's mixed words: `LETTER_BITS`. */
+  letters: Uint32Array<ArrayBuffer> = new Uint32Array(1024);
   #slots = new Int32Array(4096).fill(EMPTY_SLOT);
 
   /** `fixed` get the first ids, and are never found by a hash. */
@@ -49,6 +51,9 @@ export class TemplateTable {
       const hashes = new Uint32Array(this.hashes.length * 2);
       hashes.set(this.hashes);
       this.hashes = hashes;
+      const letters = new Uint32Array(this.letters.length * 2);
+      letters.set(this.letters);
+      this.letters = letters;
     }
     return start;
   }

@@ -1,0 +1,220 @@
+import { PerOwner } from "../block.ts";
+import type { TextMatcher } from "../text-matcher.ts";
+import type { ClauseColumn, ClauseSource } from "./clause-column.ts";
+import type { ClauseShapes, ClauseTemplates } from "./clause-dictionary.ts";
+import { findInSlots } from "./slot-search.ts";
+import type { TemplateNeedle } from "./template-search.ts";
+import { EVERY_ROW, NO_ROW, searchTemplates, SOME_ROWS } from "./template-search.ts";
+import type { TemplateTexts } from "./template-texts.ts";
+import { attributeTexts, bodyTexts } from "./template-texts.ts";
+
+/** What a search found in a segment's dictionaries. */
+export interface ShapeVerdicts {
+  /** Of each shape: `NO_ROW`, `EVERY_ROW` or `SOME_ROWS`. */
+  readonly ofShapes: Uint8Array;
+  /** Of each template: whether slots of it may hold a part of the needle. */
+  readonly ofTemplates: Uint8Array;
+  readonly hasSome: boolean;
+}
+
+/**
+ * A search of text over columns of clauses: first in the segment's templates, then over the shapes
+ * that have those templates, and only for what they cannot decide in the rows themselves.
+ *
+ * Concurrency: one for each query and thread; it keeps what it found of each segment.
+ */
+export class ClauseSearch {
+  readonly #matcher: TextMatcher;
+  readonly #literals: readonly Literal[];
+  readonly #found: PerOwner<ClauseTemplates, TemplateFindings>;
+  readonly #verdicts = new WeakMap<ClauseShapes, ShapeVerdicts>();
+
+  constructor(matcher: TextMatcher, kind: "text" | "attributes") {
+    this.#matcher = matcher;
+    this.#literals = literalsOf(matcher, kind);
+    const texts = kind === "text" ? bodyTexts : attributeTexts;
+    this.#found = new PerOwner((templates) =>
+      findTemplates(this.#literals, templates, texts.of(templates)),
+    );
+  }
+
+  /** What the dictionaries say; undefined where no row can match. Reads the shapes only if need be. */
+  verdicts(source: ClauseSource): ShapeVerdicts | undefined {
+    const findings = this.#found.of(source.templates());
+    if (!findings.hasAny) return undefined;
+    const shapes = source.shapes();
+    let verdicts = this.#verdicts.get(shapes);
+    if (verdicts === undefined) {
+      verdicts = this.#judgeShapes(findings, shapes);
+      this.#verdicts.set(shapes, verdicts);
+    }
+    return verdicts;
+  }
+
+  /**
+   * Rows among the candidates that match. `test` decides a row that the dictionaries do not;
+   * `isOdd` names rows that must be asked whatever their slots hold.
+   */
+  hits(column: ClauseColumn, candidates: Uint8Array, test: (row: number) => boolean): Uint8Array {
+    const hits = new Uint8Array(candidates.length);
+    const verdicts = this.verdicts(column.source);
+    if (verdicts === undefined) return hits;
+    const { ofShapes, hasSome } = verdicts;
+    const shapeIds = column.source.shapeIds();
+    if (!hasSome) {
+      for (let row = 0; row < hits.length; row++) hits[row] = ofShapes[shapeIds[row]];
+      return hits;
+    }
+    const inSlots = this.#rowsWithDigits(column, verdicts);
+    for (let row = 0; row < hits.length; row++) {
+      const verdict = ofShapes[shapeIds[row]];
+      if (verdict === EVERY_ROW) hits[row] = 1;
+      else if (verdict === SOME_ROWS && candidates[row] === 1 && inSlots?.[row] !== 0) {
+        hits[row] = test(row) ? 1 : 0;
+      }
+    }
+    return hits;
+  }
+
+  /** Rows whose slots hold the needle's digits; undefined where it has no digits to look for. */
+  #rowsWithDigits(column: ClauseColumn, { ofTemplates }: ShapeVerdicts): Uint8Array | undefined {
+    const digits = this.#matcher.needle === undefined ? undefined : this.#literals[0]?.digits;
+    return digits === undefined ? undefined : findInSlots(column, digits, ofTemplates);
+  }
+
+  #judgeShapes({ parts }: TemplateFindings, shapes: ClauseShapes): ShapeVerdicts {
+    const isWhole = this.#matcher.needle !== undefined;
+    const ofShapes = new Uint8Array(shapes.count);
+    const seen = new Uint8Array(shapes.count);
+    for (const [index, alternatives] of parts.entries()) {
+      for (const sequence of alternatives) markShapes(sequence, shapes, { ofShapes: seen });
+      for (let shape = 0; shape < shapes.count; shape++) {
+        const verdict = isWhole ? seen[shape] : Math.min(seen[shape], 1) * SOME_ROWS;
+        ofShapes[shape] = index === 0 ? verdict : ofShapes[shape] === NO_ROW ? NO_ROW : verdict;
+        seen[shape] = NO_ROW;
+      }
+    }
+    if (parts.length === 0) ofShapes.fill(SOME_ROWS);
+    return { ofShapes, ofTemplates: unionOf(parts.flat(2)), hasSome: ofShapes.includes(SOME_ROWS) };
+  }
+}
+
+/** A literal that every match holds, cut as texts are cut. */
+interface Literal {
+  readonly anyCase: boolean;
+  /** The whole of it, for clauses that are not cut; and its parts where it would be cut. */
+  readonly sequences: readonly (readonly TemplateNeedle[])[];
+  /** Digits that a slot must hold somewhere, as bytes. */
+  readonly digits: Uint8Array | undefined;
+}
+
+/** For each literal, each way in which it may stand: verdicts of templates in sequence. */
+interface TemplateFindings {
+  readonly parts: readonly (readonly (readonly Uint8Array[])[])[];
+  readonly hasAny: boolean;
+}
+
+const CUTS = /[^\n"=]*[\n"=]|[^\n"=]+/g;
+/** Fewer digits are found nearly everywhere. */
+const DIGITS_MIN = 2;
+
+function literalsOf(matcher: TextMatcher, kind: "text" | "attributes"): readonly Literal[] {
+  const { needle } = matcher;
+  if (needle !== undefined) {
+    const { anyCase, needsLeftBoundary, needsRightBoundary } = needle;
+    const text = new TextDecoder().decode(needle.bytes);
+    return [literalOf(text, kind, { anyCase, needsLeftBoundary, needsRightBoundary })];
+  }
+  return [];
+}
+
+function literalOf(
+  text: string,
+  kind: "text" | "attributes",
+  options: Omit<TemplateNeedle, "text" | "fromStart" | "toEnd"> & { readonly anyCase: boolean },
+): Literal {
+  const { anyCase, needsLeftBoundary, needsRightBoundary } = options;
+  const whole = { text, needsLeftBoundary, needsRightBoundary, fromStart: false, toEnd: false };
+  const parts = text.match(CUTS) ?? [];
+  const last = parts.length - 1;
+  const sequence = parts.map((part, index) => ({
+    text: part,
+    needsLeftBoundary: needsLeftBoundary && index === 0,
+    needsRightBoundary: needsRightBoundary && index === last,
+    fromStart: index > 0,
+    toEnd: index < last,
+  }));
+  const isCut = kind === "text" && parts.length > 1;
+  return {
+    anyCase,
+    sequences: isCut ? [[whole], sequence] : [[whole]],
+    digits: longestDigits(text),
+  };
+}
+
+function longestDigits(text: string): Uint8Array | undefined {
+  const runs = text.match(/[0-9]+/g) ?? [];
+  const longest = runs.reduce((best, run) => (run.length > best.length ? run : best), "");
+  return longest.length < DIGITS_MIN ? undefined : new TextEncoder().encode(longest);
+}
+
+function findTemplates(
+  literals: readonly Literal[],
+  templates: ClauseTemplates,
+  texts: TemplateTexts,
+): TemplateFindings {
+  const parts = literals.map(({ anyCase, sequences }) => {
+    const searched = anyCase ? texts.folded() : texts;
+    return sequences.map((sequence) =>
+      sequence.map((needle) => searchTemplates(needle, templates, searched)),
+    );
+  });
+  const hasAny = parts.every((alternatives) =>
+    alternatives.some((sequence) =>
+      sequence.every((verdicts) => verdicts.some((verdict) => verdict !== NO_ROW)),
+    ),
+  );
+  return { parts, hasAny };
+}
+
+/** 1 for each template of which one of the verdicts is not `NO_ROW`. */
+function unionOf(verdicts: readonly Uint8Array[]): Uint8Array {
+  const union = new Uint8Array(verdicts[0]?.length ?? 0);
+  for (const ofTemplates of verdicts) {
+    for (let id = 0; id < union.length; id++) if (ofTemplates[id] !== NO_ROW) union[id] = 1;
+  }
+  return union;
+}
+
+/** Raises the verdict of every shape in which templates stand in the sequence. */
+function markShapes(
+  sequence: readonly Uint8Array[],
+  shapes: ClauseShapes,
+  { ofShapes }: { readonly ofShapes: Uint8Array },
+): void {
+  const [first, ...rest] = sequence;
+  for (let template = 0; template < first.length; template++) {
+    if (first[template] === NO_ROW) continue;
+    for (const shape of shapes.having(template)) {
+      if (ofShapes[shape] === EVERY_ROW) continue;
+      const verdict =
+        rest.length === 0 ? first[template] : sequenceVerdict(sequence, shapes, shape);
+      if (verdict !== NO_ROW) ofShapes[shape] = verdict;
+    }
+  }
+}
+
+function sequenceVerdict(
+  sequence: readonly Uint8Array[],
+  { templates, offsets }: ClauseShapes,
+  shape: number,
+): number {
+  let best = NO_ROW;
+  for (let start = offsets[shape]; start + sequence.length <= offsets[shape + 1]; start++) {
+    const verdictAt = (index: number): number => sequence[index][templates[start + index]];
+    if (sequence.some((_, index) => verdictAt(index) === NO_ROW)) continue;
+    if (sequence.every((_, index) => verdictAt(index) === EVERY_ROW)) return EVERY_ROW;
+    best = SOME_ROWS;
+  }
+  return best;
+}
