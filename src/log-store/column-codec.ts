@@ -19,6 +19,33 @@ export function encodeDeltas(values: ArrayLike<number>): Uint8Array {
   return target.subarray(0, end);
 }
 
+/** Whole numbers below 2^52 in either direction, zigzag and base 128, each by itself. */
+export function encodeSigned(values: ArrayLike<number>): Uint8Array {
+  let target = new Uint8Array(values.length * 3 + 16);
+  let end = 0;
+  for (let index = 0; index < values.length; index++) {
+    const value = values[index];
+    if (end + 10 > target.length) target = grown(target);
+    end = writeVarint(target, end, value >= 0 ? value * 2 : -value * 2 - 1);
+  }
+  return target.subarray(0, end);
+}
+
+/** Adds the numbers that `encodeSigned` wrote to those of `base`, into `target`. */
+export function addSigned<T extends Float64Array | Int32Array>(
+  source: Uint8Array,
+  base: T,
+  target: T,
+): T {
+  const reader = new VarintReader(source);
+  for (let index = 0; index < target.length; index++) {
+    const value = reader.read();
+    target[index] = base[index] + (value % 2 === 0 ? value / 2 : -(value + 1) / 2);
+  }
+  assert(reader.isAtEnd, "a column of distances has another length than its rows");
+  return target;
+}
+
 /** Reads `target.length` numbers that `encodeDeltas` wrote. */
 export function decodeDeltas<T extends Float64Array | Int32Array>(
   source: Uint8Array,

@@ -116,3 +116,8 @@ export function entryOf(file: string, sizeBytes: number, footer: SegmentFooter):
     maxReceivedMs,
   };
 }
+
+/** The section of a time column that is kept as its distance to `time`. */
+export function distanceName(column: string, part: "day" | "ns"): string {
+  return `${column}.${part}_distance`;
+}

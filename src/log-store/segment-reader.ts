@@ -3,7 +3,7 @@ import { crc32, zstdDecompressSync } from "node:zlib";
 import { AppError, errorMessage } from "../core/errors.ts";
 import type { Block, BytesColumn, DictColumn, Dictionary, TimeColumn } from "./block.ts";
 import { bytesColumn, PackedDictionary } from "./block.ts";
-import { decodeDeltas, decodeOffsets } from "./column-codec.ts";
+import { addSigned, decodeDeltas, decodeOffsets } from "./column-codec.ts";
 import type { ColumnCache } from "./column-cache.ts";
 import { shapeIdsName } from "./clauses/clause-writer.ts";
 import { WholeValues } from "./clauses/whole-values.ts";
@@ -19,6 +19,7 @@ import { SegmentDamage } from "./segment-damage.ts";
 import { SealedClauses } from "./sealed-clauses.ts";
 import type { BlockHeader, Section, SegmentFooter } from "./segment-format.ts";
 import {
+  distanceName,
   SEGMENT_FOOTER_BYTES_MAX,
   SEGMENT_MAGIC,
   SEGMENT_TRAILER_BYTES,
@@ -233,12 +234,25 @@ class SealedBlock implements Block {
   }
 
   time(name: string): TimeColumn {
+    if (this.#sections.has(distanceName(name, "ns"))) return this.#timeBehind(name);
     return {
       day: this.#column(`${name}.day`, Int32Array, (raw) =>
         decodeDeltas(raw, new Int32Array(this.rows)),
       ),
       ns: this.#column(`${name}.ns`, Float64Array, (raw) =>
         decodeDeltas(raw, new Float64Array(this.rows)),
+      ),
+    };
+  }
+
+  #timeBehind(name: string): TimeColumn {
+    const base = this.time("time");
+    return {
+      day: this.#column(distanceName(name, "day"), Int32Array, (raw) =>
+        addSigned(raw, base.day, new Int32Array(this.rows)),
+      ),
+      ns: this.#column(distanceName(name, "ns"), Float64Array, (raw) =>
+        addSigned(raw, base.ns, new Float64Array(this.rows)),
       ),
     };
   }

@@ -1,11 +1,12 @@
 import type { Signal } from "../core/record.ts";
 import { ClauseWriter } from "./clauses/clause-writer.ts";
-import { encodeDeltas, encodeLengths } from "./column-codec.ts";
+import { encodeDeltas, encodeLengths, encodeSigned } from "./column-codec.ts";
+import { COUNTS_SECTION, encodeCounts } from "./header-counts.ts";
 import type { OpenBlockSlice } from "./open-block.ts";
 import { OpenBlockReader } from "./open-block.ts";
 import type { BlockHeader, SealInfo, Section, SegmentFooter } from "./segment-format.ts";
 import { SectionWriter } from "./section-writer.ts";
-import { SEGMENT_VERSION } from "./segment-format.ts";
+import { distanceName, SEGMENT_VERSION } from "./segment-format.ts";
 import type { GatheredRows } from "./row-order.ts";
 import { MergedDictionary, RowOrder } from "./row-order.ts";
 import type { Column } from "./table-schema.ts";
@@ -168,6 +169,8 @@ function encodeBlock(
       sections.push(file.add(name, bytes));
     }
   }
+  const counts = encodeCounts(signal, rows, dictionaries);
+  if (counts !== undefined) sections.push(file.add(COUNTS_SECTION, counts));
   const seq = extremes(rows.numbers("seq"));
   const { ns } = rows.time("time");
   const [minNs, maxNs] = [ns[0], ns[ns.length - 1]];
@@ -198,7 +201,7 @@ function extremes(values: Float64Array | Uint8Array): {
 
 /** The sections of one column: its name, or its name and a part, and the raw bytes. */
 function encodeColumn(
-  { name, kind }: Column,
+  { name, kind, followsTime }: Column,
   rows: GatheredRows,
   dictionaries: ReadonlyMap<string, MergedDictionary>,
 ): readonly (readonly [string, Uint8Array])[] {
@@ -212,6 +215,7 @@ function encodeColumn(
     case "f64":
       return [[name, bytesOf(rows.numbers(name))]];
     case "time": {
+      if (followsTime === true) return encodeDistances(name, rows);
       const { day, ns } = rows.time(name);
       return [
         [`${name}.day`, encodeDeltas(day)],
@@ -232,6 +236,25 @@ function encodeColumn(
       ];
     }
   }
+}
+
+/** A time column as its distance to `time`: day by day, and nanosecond by nanosecond. */
+function encodeDistances(
+  name: string,
+  rows: GatheredRows,
+): readonly (readonly [string, Uint8Array])[] {
+  const time = rows.time("time");
+  // Both columns stand in the same scratch memory.
+  const base = { day: time.day.slice(), ns: time.ns.slice() };
+  const { day, ns } = rows.time(name);
+  for (let row = 0; row < rows.count; row++) {
+    day[row] -= base.day[row];
+    ns[row] -= base.ns[row];
+  }
+  return [
+    [distanceName(name, "day"), encodeSigned(day)],
+    [distanceName(name, "ns"), encodeSigned(ns)],
+  ];
 }
 
 function bytesOf(array: Uint32Array | Float64Array): Uint8Array {

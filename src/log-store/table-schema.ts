@@ -10,6 +10,8 @@ export interface Column {
   readonly kind: ColumnKind;
   /** Of a `bytes` column: how a segment cuts its values into clauses; without it they stay whole. */
   readonly clauses?: "text" | "attributes";
+  /** Of a `time` column: it mostly follows `time` closely, and is kept as the distance to it. */
+  readonly followsTime?: true;
 }
 
 export type ColumnKind =
@@ -43,7 +45,7 @@ const COMMON: readonly Column[] = [
 export const TABLES: Readonly<Record<Signal, readonly Column[]>> = {
   logs: [
     ...COMMON,
-    { name: "observed", kind: "time" },
+    { name: "observed", kind: "time", followsTime: true },
     { name: "severity", kind: "u8" },
     { name: "severity_text", kind: "dict" },
     { name: "event_name", kind: "dict" },
@@ -56,7 +58,7 @@ export const TABLES: Readonly<Record<Signal, readonly Column[]>> = {
   ],
   traces: [
     ...COMMON,
-    { name: "end", kind: "time" },
+    { name: "end", kind: "time", followsTime: true },
     { name: "trace_id", kind: "id16" },
     { name: "span_id", kind: "id8" },
     { name: "parent_span_id", kind: "id8" },
