@@ -92,7 +92,10 @@ export class Maintenance {
       giveWay: async () => {
         await this.#sealWrite.catch(() => undefined);
       },
-      onReplaced: () => this.#enqueue(() => this.#sweep()),
+      onReplaced: async () => {
+        await this.#enqueue(() => this.#sweep());
+        this.onRowsAdded();
+      },
     });
   }
 
@@ -168,7 +171,7 @@ export class Maintenance {
       for (const signal of SIGNALS) {
         const table = intake.table(signal);
         const isDue = isFull && table.unsealedBytes >= sealBytes / SIGNALS.length;
-        if (isDue || table.oldestAgeMs > sealAgeMs) {
+        if ((isDue || table.oldestAgeMs > sealAgeMs) && !this.#merges.isFarBehind) {
           hasSealed = (await this.#seal(signal)) || hasSealed;
         }
       }

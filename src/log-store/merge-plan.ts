@@ -10,7 +10,7 @@ export interface MergeLimits {
   /** Of a result. What cannot grow by `growthMin` within these two is final. */
   readonly bytesMax: number;
   readonly rowsMax: number;
-  /** With more segments in a partition that are not final, a merge is pressing. */
+  /** With more segments in a partition that are not final, a merge is pressing; see `Merges`. */
   readonly pressingCount: number;
   /** A partition that took no row for so long is tidied up: two neighbours are enough. */
   readonly coldAgeMs: number;
@@ -35,11 +35,14 @@ const RETENTION_PART = 10;
 /** The growth that is enough in a cold partition, so that late rows do not rewrite it all. */
 const COLD_GROWTH_MIN = 8 / 7;
 
+/** A result of this share of its greatest size is not worth waiting for more neighbours. */
+const FULL_SHARE = 0.75;
+
 export interface MergePlan {
   /** Neighbours of one partition, in the order of their rows' numbers. */
   readonly sources: readonly SegmentEntry[];
-  /** Too many segments wait: the merge comes before queries. */
-  readonly isPressing: boolean;
+  /** Segments of the partition that are not final. */
+  readonly waitingCount: number;
 }
 
 export interface MergeCircumstances {
@@ -58,7 +61,7 @@ export interface MergeCircumstances {
  * times keep their order, and a range of numbers tells which file holds a row of a partition.
  *
  *     due when     neighbours   rows of the result, to those of its largest source
- *     always       8            4
+ *     always       8, or full   4
  *     cold         2            8/7
  *     pressing     2            any
  *
@@ -83,11 +86,13 @@ export function planMerge(
 interface Candidate extends MergePlan {
   /** Bytes written for each segment less. */
   readonly cost: number;
+  /** Segments too many in the partition. */
+  readonly pressure: number;
 }
 
 function isBetter(candidate: Candidate, other: Candidate): boolean {
-  if (candidate.isPressing !== other.isPressing) return candidate.isPressing;
-  return candidate.cost < other.cost;
+  const pressure = candidate.pressure - other.pressure;
+  return pressure > 0 || (pressure === 0 && candidate.cost < other.cost);
 }
 
 /** The segments of each signal and day that has two or more, in the order of their rows' numbers. */
@@ -109,22 +114,22 @@ function bestRun(
   circumstances: MergeCircumstances,
 ): Candidate | undefined {
   const { nowUnixMs, limits } = circumstances;
-  const waiting = partition.filter((segment) => !isFinal(segment, limits));
-  const isPressing = waiting.length > limits.pressingCount;
+  const waitingCount = partition.filter((segment) => !isFinal(segment, limits)).length;
+  const pressure = Math.max(0, waitingCount - limits.pressingCount);
   const newestMs = partition.reduce(
     (newest, segment) => Math.max(newest, segment.maxReceivedMs),
     0,
   );
   const isCold = newestMs < nowUnixMs - limits.coldAgeMs;
-  const countMin = isCold || isPressing ? 2 : limits.countMin;
-  const growthMin = isPressing ? 1 : isCold ? COLD_GROWTH_MIN : limits.growthMin;
+  const countMin = isCold || pressure > 0 ? 2 : limits.countMin;
+  const growthMin = pressure > 0 ? 1 : isCold ? COLD_GROWTH_MIN : limits.growthMin;
   let best: Candidate | undefined;
-  for (let from = 0; from + countMin <= partition.length; from++) {
+  for (let from = 0; from + 1 < partition.length; from++) {
     const run = new Run(circumstances);
     for (let to = from; to < partition.length && run.add(partition[to]); to++) {
-      if (run.count < countMin || run.growth < growthMin) continue;
+      if (run.growth < growthMin || (run.count < countMin && !run.isFull)) continue;
       if (best !== undefined && run.cost >= best.cost) continue;
-      best = { sources: partition.slice(from, to + 1), isPressing, cost: run.cost };
+      best = { sources: partition.slice(from, to + 1), waitingCount, pressure, cost: run.cost };
     }
   }
   return best;
@@ -159,6 +164,12 @@ class Run {
   /** How many times the rows of its largest source the result has. */
   get growth(): number {
     return this.#rows / this.#largestRows;
+  }
+
+  /** Little more would fit into the result, so there is nothing to wait for. */
+  get isFull(): boolean {
+    const { bytesMax, rowsMax } = this.#circumstances.limits;
+    return this.#bytes >= FULL_SHARE * bytesMax || this.#rows >= FULL_SHARE * rowsMax;
   }
 
   get cost(): number {

@@ -61,6 +61,10 @@ const NO_MERGES = { doneCount: 0, rows: 0, bytes: 0, seconds: 0, failedCount: 0,
  *     plan ─▶ worker makes parts ─▶ temporary file, synced ─▶ rename, folder synced ─▶ manifest
  *             └──── no lock is held, seals and queries go on ────┘ └─── one step of the queue ───┘
  *
+ * Merges give way to all else at first. Where twice as many segments wait as a merge needs, they
+ * take their turns as seals and queries do; where twice as many wait as are pressing, seals wait
+ * for them, and in the end the senders. So the number of segments has a bound.
+ *
  * A merge that is cut short leaves a temporary file, which goes at the next start; it begins anew.
  *
  * Concurrency: one thread; calls join the merge that is under way.
@@ -85,6 +89,13 @@ export class Merges {
   get stats(): MergeStats {
     const isDue = this.#nextPlan() !== undefined;
     return { ...this.#stats, isUnderWay: this.#running !== undefined, isDue };
+  }
+
+  /** So far that seals had better wait for the merge that is under way. */
+  get isFarBehind(): boolean {
+    const { pressingCount } = this.#parts.limits;
+    const waitingCount = this.#running === undefined ? 0 : (this.#plan?.waitingCount ?? 0);
+    return waitingCount > 2 * pressingCount;
   }
 
   /** Begins what is due, in the background; failures are logged and tried again later. */
@@ -191,7 +202,7 @@ export class Merges {
     try {
       const end = await merger.merge({
         task,
-        priority: plan.isPressing ? "normal" : "low",
+        priority: plan.waitingCount > 2 * this.#parts.limits.countMin ? "normal" : "low",
         signal: this.#stop.signal,
         write: async (part) => {
           await giveWay();

@@ -30,11 +30,11 @@ function segmentsOf(rows: readonly number[], parts: Partial<SegmentEntry> = {}):
   });
 }
 
-/** Which of the segments would be merged, by index; and whether that is pressing. */
+/** Which of the segments would be merged, by index; and how many of its partition wait. */
 function plan(
   segments: readonly SegmentEntry[],
   circumstances: Partial<MergeCircumstances> = {},
-): { readonly sources: readonly number[]; readonly isPressing: boolean } | undefined {
+): { readonly sources: readonly number[]; readonly waitingCount: number } | undefined {
   const merge = planMerge(segments, {
     nowUnixMs: segments.length * MINUTE_MS,
     retentionMs: undefined,
@@ -45,7 +45,7 @@ function plan(
   if (merge === undefined) return undefined;
   return {
     sources: merge.sources.map((source) => segments.indexOf(source)),
-    isPressing: merge.isPressing,
+    waitingCount: merge.waitingCount,
   };
 }
 
@@ -67,6 +67,7 @@ test.each([
   ["seven large and eight small", [...repeat(7, 8000), ...repeat(8, 1000)], range(7, 15)],
   ["eight of a second tier", repeat(8, 8000), range(0, 8)],
   ["final ones stay", repeat(70, 510_000), undefined],
+  ["four that fill a result", repeat(5, 330_000), range(0, 4)],
   ["no more rows than a result may have", repeat(12, 160_000), range(0, 8)],
 ])("%s", (_, rows, sources) => {
   expect(plan(segmentsOf(rows))?.sources).toEqual(sources);
@@ -86,7 +87,7 @@ test("the order of the list does not matter, that of the numbers does", () => {
 
 test("a result keeps to its bytes", () => {
   const segments = segmentsOf(repeat(12, 1000), { sizeBytes: 20 * 1024 * 1024 });
-  expect(plan(segments)).toBeUndefined();
+  expect(plan(segments)?.sources).toEqual(range(0, 6));
 });
 
 test("a damaged segment is left out and parts its neighbours", () => {
@@ -130,10 +131,10 @@ test("past 64 segments a merge is pressing, whatever their sizes, and first", ()
   // Nothing grows so much: without the pressure there would be no merge.
   const few = { ...MERGE_LIMITS, growthMin: 100 };
   expect(plan(segmentsOf(uneven.slice(0, 64)), { limits: few })).toBeUndefined();
-  expect(plan(segmentsOf(uneven), { limits: few })?.isPressing).toBe(true);
+  expect(plan(segmentsOf(uneven), { limits: few })?.waitingCount).toBe(65);
   const other = segmentsOf(repeat(8, 1), { signal: "traces" });
   const first = plan([...other, ...segmentsOf(uneven)], { limits: few });
-  expect(first?.isPressing).toBe(true);
+  expect(first?.waitingCount).toBe(65);
   expect(first?.sources[0]).toBeGreaterThanOrEqual(other.length);
 });
 
