@@ -1,10 +1,16 @@
-import { RE2JS } from "re2js";
 import type { TextMatch } from "../core/filter.ts";
 import { foldCase, isAscii, isWordUnit } from "../core/text-fold.ts";
+import { planRegex } from "./regex-plan.ts";
 
-/** A `TextMatch` made ready to be asked often. Immutable. */
+/** A `TextMatch` made ready to be asked often. Not to be shared by threads. */
 export interface TextMatcher {
   test(text: string): boolean;
+  /**
+   * Texts that every match holds, in this order and none overlapping another; may be empty. Where
+   * `anyCase` is set they may stand there in another case: fold both sides to compare.
+   */
+  readonly required: readonly string[];
+  readonly anyCase: boolean;
   /** Set where the match can be looked for in bytes: see `byte-search.ts`. */
   readonly needle: Needle | undefined;
 }
@@ -23,10 +29,8 @@ export interface Needle {
 /** Errors: none; the parser has checked regular expressions. */
 export function compileTextMatch(match: TextMatch): TextMatcher {
   switch (match.kind) {
-    case "regex": {
-      const pattern = RE2JS.compile(match.source, match.anyCase ? RE2JS.CASE_INSENSITIVE : 0);
-      return { test: (text) => pattern.test(text), needle: undefined };
-    }
+    case "regex":
+      return { ...planRegex(match.source, match.anyCase), needle: undefined };
     case "literal":
       return new LiteralMatcher(match);
   }
@@ -34,9 +38,13 @@ export function compileTextMatch(match: TextMatch): TextMatcher {
 
 class LiteralMatcher implements TextMatcher {
   readonly needle: Needle;
+  readonly required: readonly string[];
+  readonly anyCase: boolean;
   readonly #text: string;
 
   constructor(match: Extract<TextMatch, { kind: "literal" }>) {
+    this.required = [match.text];
+    this.anyCase = match.anyCase;
     this.#text = match.anyCase ? foldCase(match.text) : match.text;
     const last = this.#text.charCodeAt(this.#text.length - 1);
     this.needle = {
