@@ -1,15 +1,14 @@
 import { join } from "node:path";
 import type { Signal } from "../core/record.ts";
-import type { Block } from "./block.ts";
 import { ColumnCache } from "./column-cache.ts";
 import type { ManifestState } from "./manifest.ts";
+import { MergeSources } from "./merge-source.ts";
 import { RowOrder } from "./row-order.ts";
 import type { SegmentFooter } from "./segment-format.ts";
-import { SegmentReader } from "./segment-reader.ts";
 import { segmentParts } from "./segment-writer.ts";
 
-/** A merge reads each section about once, in order: what two blocks share is worth keeping. */
-const COLUMN_CACHE_BYTES_MAX = 32 * 1024 * 1024;
+/** Of the blocks that take part in the one being made: with less, texts are put together twice. */
+const COLUMN_CACHE_BYTES_MAX = 64 * 1024 * 1024;
 
 /** Written once and read for months. Measured in docs/decisions/0007-tiered-merges.md. */
 const MERGE_COMPRESSION_LEVEL = 3;
@@ -41,12 +40,11 @@ export interface MergeTask {
  */
 export function* mergeSegments(task: MergeTask): Generator<Uint8Array<ArrayBuffer>, SegmentFooter> {
   const { signal, day, directory, sources, file, state } = task;
-  const cache = new ColumnCache(COLUMN_CACHE_BYTES_MAX);
-  const readers: SegmentReader[] = [];
+  const opened = new MergeSources(new ColumnCache(COLUMN_CACHE_BYTES_MAX));
   try {
-    for (const source of sources) readers.push(new SegmentReader(join(directory, source)));
-    const rows = new RowOrder(readers.flatMap((reader) => blocksOf(reader, cache)));
-    const position = Math.max(...readers.map(({ footer }) => footer.seal.position));
+    const segments = sources.map((source) => opened.add(join(directory, source)));
+    const rows = new RowOrder(segments.flatMap(({ blocks }) => blocks));
+    const position = Math.max(...segments.map((segment) => segment.position));
     const parts = segmentParts(signal, rows, {
       day,
       from: 0,
@@ -54,19 +52,16 @@ export function* mergeSegments(task: MergeTask): Generator<Uint8Array<ArrayBuffe
       seal: { position, siblings: [file], replaces: [...sources], state: { ...state } },
       compressionLevel: MERGE_COMPRESSION_LEVEL,
     });
-    return yield* batched(parts);
+    return yield* batched(parts, () => opened.trim());
   } finally {
-    for (const reader of readers) reader.close();
+    opened.close();
   }
-}
-
-function blocksOf(reader: SegmentReader, cache: ColumnCache): readonly Block[] {
-  return reader.footer.blocks.map((_, index) => reader.block(index, cache));
 }
 
 /** Joins parts, in memory of their own that can go to another thread. */
 function* batched(
   parts: Generator<Uint8Array, SegmentFooter>,
+  onPart: () => void,
 ): Generator<Uint8Array<ArrayBuffer>, SegmentFooter> {
   let waiting: Uint8Array[] = [];
   let size = 0;
@@ -76,6 +71,7 @@ function* batched(
       yield joined(waiting, size);
       return step.value;
     }
+    onPart();
     waiting.push(step.value);
     size += step.value.length;
     if (size < PART_BYTES) continue;
