@@ -93,9 +93,9 @@ export class Merges {
 
   /** So far that seals had better wait for the merge that is under way. */
   get isFarBehind(): boolean {
+    if (this.#running === undefined) return false;
     const { pressingCount } = this.#parts.limits;
-    const waitingCount = this.#running === undefined ? 0 : (this.#plan?.waitingCount ?? 0);
-    return waitingCount > 2 * pressingCount;
+    return (this.#nextPlan()?.waitingCount ?? 0) > 2 * pressingCount;
   }
 
   /** Begins what is due, in the background; failures are logged and tried again later. */

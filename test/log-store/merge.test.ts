@@ -6,6 +6,8 @@ import { ALL_TIME, DAY_NS } from "../../src/core/time.ts";
 import { EmbeddedStore } from "../../src/log-store/embedded-store.ts";
 import type { EmbeddedStoreOptions } from "../../src/log-store/embedded-store.ts";
 import { NodeStorage } from "../../src/journal/node-storage.ts";
+import type { MergeEnd, MergeRequest } from "../../src/log-store/merger.ts";
+import { InlineMerger } from "../../src/log-store/merger.ts";
 import type { MergeLimits } from "../../src/log-store/merge-plan.ts";
 import { MERGE_LIMITS } from "../../src/log-store/merge-plan.ts";
 import {
@@ -278,6 +280,32 @@ test("merges begin by themselves when eight segments are there", async () => {
   await expect
     .poll(() => store.stats().merges)
     .toMatchObject({ doneCount: 1, rows: 16, isUnderWay: false, isDue: false });
+});
+
+test("seals wait for a merge that is far behind, so that segments have a bound", async () => {
+  const gate = Promise.withResolvers<void>();
+  class HeldMerger extends InlineMerger {
+    override async merge(request: MergeRequest): Promise<MergeEnd> {
+      await gate.promise;
+      return super.merge(request);
+    }
+  }
+  const store = await openStore(temporaryFolder(), {
+    merger: new HeldMerger(),
+    maintenance: { sealBytes: 1, tickMs: 5, merge: { ...EAGER, pressingCount: 2 } },
+  });
+  await store.checkSegments();
+  for (let index = 0; index < 30; index++) {
+    await appendLogs(store, [{ body: `frame ${index}` }]);
+    // Behind whatever maintenance began with these rows.
+    await store.expire();
+  }
+  expect(store.stats().segments).toBe(5);
+  expect(store.stats().unsealedRows).toBeGreaterThan(0);
+  gate.resolve();
+  await expect.poll(() => store.stats()).toMatchObject({ unsealedRows: 0 });
+  await expect.poll(() => store.stats().segments).toBeLessThan(5);
+  expect(await messages(store)).toHaveLength(30);
 });
 
 test("a manifest that is lost at any time of a merge's life is made anew as it was", async () => {
