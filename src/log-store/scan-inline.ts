@@ -6,6 +6,7 @@ import type {
   SearchEnd,
   SearchRequest,
 } from "./log-store.ts";
+import type { ScanContext } from "./scan.ts";
 import { aggregateSnapshot } from "./scan-aggregate.ts";
 import type { ScanRunner } from "./scan-runner.ts";
 import { searchSnapshot } from "./scan-search.ts";
@@ -15,6 +16,12 @@ import type { Snapshot } from "./snapshot.ts";
 /** Runs queries in this thread, which gets a turn between blocks. */
 export class InlineScanRunner implements ScanRunner {
   readonly #files = new SegmentFiles();
+  readonly #useCounts: boolean;
+
+  /** `useCounts` false reads rows where joint counts would answer, to compare the answers. */
+  constructor({ useCounts = true }: { readonly useCounts?: boolean } = {}) {
+    this.#useCounts = useCounts;
+  }
 
   async *search(
     snapshot: Snapshot,
@@ -53,7 +60,7 @@ export class InlineScanRunner implements ScanRunner {
     this.#files.close();
   }
 
-  #context(): { readonly files: SegmentFiles; readonly nowMs: () => number } {
-    return { files: this.#files, nowMs: () => performance.now() };
+  #context(): ScanContext {
+    return { files: this.#files, nowMs: () => performance.now(), useCounts: this.#useCounts };
   }
 }

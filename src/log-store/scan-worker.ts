@@ -1,6 +1,7 @@
 import { parentPort } from "node:worker_threads";
 import { assert } from "../core/assert.ts";
 import { AppError, errorMessage } from "../core/errors.ts";
+import type { ScanContext } from "./scan.ts";
 import { aggregateSnapshot } from "./scan-aggregate.ts";
 import type { ScanReply, ScanTask, ToScanWorker } from "./scan-messages.ts";
 import { searchSnapshot } from "./scan-search.ts";
@@ -15,7 +16,7 @@ type Scan = ReturnType<typeof searchSnapshot> | ReturnType<typeof aggregateSnaps
 const port = parentPort;
 assert(port !== null, "scan-worker.ts runs in a worker");
 const files = new SegmentFiles();
-const context = { files, nowMs: () => performance.now() };
+const context: ScanContext = { files, nowMs: () => performance.now(), useCounts: true };
 /** Queries under way; `wanted` ones have a reader that waits. */
 const scans = new Map<number, { readonly scan: Scan; wanted: boolean }>();
 let isScheduled = false;

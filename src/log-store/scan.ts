@@ -14,6 +14,8 @@ import { compareTimes } from "./time-order.ts";
 export interface ScanContext {
   readonly files: SegmentFiles;
   readonly nowMs: () => number;
+  /** Whether joint counts may answer; false only to compare answers. */
+  readonly useCounts: boolean;
 }
 
 /** A part of a snapshot that may hold matching rows, with the least and the greatest time in it. */

@@ -1,6 +1,8 @@
 import { basename, join } from "node:path";
 import type { Block } from "./block.ts";
 import { ColumnCache } from "./column-cache.ts";
+import type { CountsBlock } from "./counts-block.ts";
+import { readCounts } from "./counts-block.ts";
 import { SegmentDamage } from "./segment-damage.ts";
 import { SegmentReader } from "./segment-reader.ts";
 
@@ -51,6 +53,11 @@ export class SegmentFiles {
       this.#readers.delete(path);
       reader.close();
     }
+  }
+
+  /** The joint counts of a block; undefined where it has none. */
+  counts(reader: SegmentReader, index: number): CountsBlock | undefined {
+    return readCounts(reader, index, this.#cache);
   }
 
   close(): void {
