@@ -35,6 +35,7 @@ import { WorkerSealer } from "./sealer.ts";
 import { SegmentShelf } from "./segment-shelf.ts";
 import { SEGMENTS_FOLDER } from "./segment-stock.ts";
 import type { Snapshot } from "./snapshot.ts";
+import { SegmentLists } from "./snapshot.ts";
 import type { StoreLog } from "./store-log.ts";
 import { silentLog } from "./store-log.ts";
 
@@ -88,6 +89,7 @@ export class EmbeddedStore implements LogStore, Ingest {
   readonly #maintenance: Maintenance;
   readonly #runner: ScanRunner;
   readonly #followers: Set<Follower>;
+  readonly #segmentLists = new SegmentLists();
   #isClosed = false;
 
   /**
@@ -259,7 +261,7 @@ export class EmbeddedStore implements LogStore, Ingest {
     const snapshot: Snapshot = {
       signal,
       directory: this.#shelf.segmentsDirectory,
-      segments: this.#shelf.segments.filter((segment) => segment.signal === signal),
+      segments: this.#segmentLists.of(signal, this.#shelf.segments),
       open: open.map(({ block, from, to }) => block.slice(from, to)),
       seqEnd: this.#intake.committedSeq,
     };

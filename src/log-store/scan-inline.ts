@@ -6,14 +6,15 @@ import type {
   SearchEnd,
   SearchRequest,
 } from "./log-store.ts";
-import type { ScanContext } from "./scan.ts";
 import { aggregateSnapshot } from "./scan-aggregate.ts";
+import type { ScanContext } from "./scan.ts";
 import type { ScanRunner } from "./scan-runner.ts";
 import { searchSnapshot } from "./scan-search.ts";
+import { SLICE_MS } from "./scan-turns.ts";
 import { SegmentFiles } from "./segment-files.ts";
 import type { Snapshot } from "./snapshot.ts";
 
-/** Runs queries in this thread, which gets a turn between blocks. */
+/** Runs queries in this thread, which gets a turn after each slice of time. */
 export class InlineScanRunner implements ScanRunner {
   readonly #files = new SegmentFiles();
   readonly #useCounts: boolean;
@@ -29,11 +30,12 @@ export class InlineScanRunner implements ScanRunner {
     signal: AbortSignal,
   ): AsyncGenerator<SearchBatch, SearchEnd> {
     const scan = searchSnapshot(snapshot, request, this.#context());
+    const slices = new Slices();
     for (;;) {
       signal.throwIfAborted();
       const step = scan.next();
       if (step.done === true) return step.value;
-      if (step.value === undefined) await nextTurn();
+      if (step.value === undefined) await slices.next();
       else yield step.value;
     }
   }
@@ -44,11 +46,12 @@ export class InlineScanRunner implements ScanRunner {
     signal: AbortSignal,
   ): Promise<AggregateResult> {
     const scan = aggregateSnapshot(snapshot, request, this.#context());
+    const slices = new Slices();
     for (;;) {
       signal.throwIfAborted();
       const step = scan.next();
       if (step.done === true) return step.value;
-      await nextTurn();
+      await slices.next();
     }
   }
 
@@ -62,5 +65,16 @@ export class InlineScanRunner implements ScanRunner {
 
   #context(): ScanContext {
     return { files: this.#files, nowMs: () => performance.now(), useCounts: this.#useCounts };
+  }
+}
+
+/** Gives the thread away once a slice of time is used up. */
+class Slices {
+  #fromMs = performance.now();
+
+  async next(): Promise<void> {
+    if (performance.now() - this.#fromMs < SLICE_MS) return;
+    await nextTurn();
+    this.#fromMs = performance.now();
   }
 }

@@ -1,4 +1,5 @@
 import type { ErrorCode } from "../core/errors.ts";
+import type { Signal } from "../core/record.ts";
 import type {
   AggregateRequest,
   AggregateResult,
@@ -6,21 +7,38 @@ import type {
   SearchEnd,
   SearchRequest,
 } from "./log-store.ts";
+import type { SegmentEntry } from "./segment-format.ts";
 import type { Snapshot } from "./snapshot.ts";
 
 /** What the store's thread and a query worker say to each other. */
 export type ScanTask =
-  | { readonly kind: "search"; readonly snapshot: Snapshot; readonly request: SearchRequest }
-  | { readonly kind: "aggregate"; readonly snapshot: Snapshot; readonly request: AggregateRequest };
+  | { readonly kind: "search"; readonly request: SearchRequest }
+  | { readonly kind: "aggregate"; readonly request: AggregateRequest };
+
+/** The worker knows the segments already: it was told of each once, when it came to the store. */
+export type SnapshotMessage = Omit<Snapshot, "segments">;
 
 export type ToScanWorker =
-  | { readonly kind: "start"; readonly id: number; readonly task: ScanTask }
+  /** From now on snapshots of a signal have these segments too, and no more those. */
+  | {
+      readonly kind: "segments";
+      readonly signal: Signal;
+      readonly added: readonly SegmentEntry[];
+      readonly removedFiles: readonly string[];
+    }
+  | {
+      readonly kind: "start";
+      readonly id: number;
+      readonly task: ScanTask;
+      readonly snapshot: SnapshotMessage;
+    }
   /** The reader took the last batch and waits for another. */
   | { readonly kind: "next"; readonly id: number }
   | { readonly kind: "cancel"; readonly id: number }
   /** These segment files were removed. */
   | { readonly kind: "forget"; readonly files: readonly string[] };
 
+/** What a worker says of a query. */
 export type ScanReply =
   | { readonly kind: "batch"; readonly id: number; readonly batch: SearchBatch }
   | { readonly kind: "end"; readonly id: number; readonly end: SearchEnd | AggregateResult }
@@ -30,3 +48,6 @@ export type ScanReply =
       readonly code: ErrorCode;
       readonly message: string;
     };
+
+/** `ready` once the worker's modules are loaded: from now on it answers at once. */
+export type FromScanWorker = ScanReply | { readonly kind: "ready" };

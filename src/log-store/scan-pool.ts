@@ -1,6 +1,7 @@
+import { availableParallelism } from "node:os";
 import type { Worker } from "node:worker_threads";
 import { assert } from "../core/assert.ts";
-import { AppError, errorMessage } from "../core/errors.ts";
+import { AppError } from "../core/errors.ts";
 import type {
   AggregateRequest,
   AggregateResult,
@@ -8,43 +9,54 @@ import type {
   SearchEnd,
   SearchRequest,
 } from "./log-store.ts";
-import type { ScanReply, ScanTask, ToScanWorker } from "./scan-messages.ts";
+import type { ScanReply, ScanTask } from "./scan-messages.ts";
 import type { ScanRunner } from "./scan-runner.ts";
+import { ScanThread } from "./scan-thread.ts";
 import type { Snapshot } from "./snapshot.ts";
 import { startWorker } from "./worker-thread.ts";
 
+/** Query workers at the most; no more than the machine has cores. */
+const THREADS_MAX = 4;
+
 /**
- * Runs queries in a worker, so that they never hold up the thread that takes requests.
+ * Runs queries in workers, so that they never hold up the thread that takes requests. A query goes
+ * to the worker that has least to do. A worker is started with the first query, and another one
+ * when all have something to do, up to the number of cores.
  *
- * Concurrency: any number of queries; the worker takes a block of each in turn.
+ * Concurrency: any number of queries; those of one worker take turns, a slice of time each.
  */
 export class ScanPool implements ScanRunner {
-  #worker: Worker | undefined;
+  readonly #start: () => Worker;
+  readonly #threadsMax: number;
+  #threads: readonly ScanThread[] = [];
   #nextId = 1;
-  readonly #waiting = new Map<number, (reply: ScanReply) => void>();
   #isClosed = false;
+
+  constructor({
+    start = () => startWorker("scan-worker"),
+    threadsMax = Math.min(THREADS_MAX, availableParallelism()),
+  }: { readonly start?: () => Worker; readonly threadsMax?: number } = {}) {
+    this.#start = start;
+    this.#threadsMax = threadsMax;
+  }
 
   async *search(
     snapshot: Snapshot,
     request: SearchRequest,
     signal: AbortSignal,
   ): AsyncGenerator<SearchBatch, SearchEnd> {
-    const id = this.#nextId++;
-    let reply = await this.#ask(
-      id,
-      this.#startMessage(id, { kind: "search", snapshot, request }),
-      signal,
-    );
+    const query = this.#begin(signal);
     try {
+      let reply = await query.start({ kind: "search", request }, snapshot);
       while (reply.kind === "batch") {
         yield reply.batch;
-        reply = await this.#ask(id, { kind: "next", id }, signal);
+        reply = await query.next();
       }
+      return endOf(reply);
     } finally {
       // The reader may leave at any yield; the worker must not keep its place for it.
-      this.#post({ kind: "cancel", id });
+      query.cancel();
     }
-    return endOf(reply);
   }
 
   async aggregate(
@@ -52,79 +64,98 @@ export class ScanPool implements ScanRunner {
     request: AggregateRequest,
     signal: AbortSignal,
   ): Promise<AggregateResult> {
-    const id = this.#nextId++;
-    const task: ScanTask = { kind: "aggregate", snapshot, request };
-    const end = endOf(await this.#ask(id, this.#startMessage(id, task), signal));
-    assert("rows" in end, "an aggregation ends with rows");
-    return end;
+    const query = this.#begin(signal);
+    try {
+      const end = endOf(await query.start({ kind: "aggregate", request }, snapshot));
+      assert("rows" in end, "an aggregation ends with rows");
+      return end;
+    } finally {
+      query.cancel();
+    }
   }
 
   forget(files: readonly string[]): void {
-    this.#worker?.postMessage({ kind: "forget", files } satisfies ToScanWorker);
+    for (const thread of this.#threads) thread.forget(files);
   }
 
   async close(): Promise<void> {
     this.#isClosed = true;
-    await this.#worker?.terminate();
-    this.#fail("STORE_CLOSED", "the store was closed");
+    await Promise.all(this.#threads.map((thread) => thread.close()));
   }
 
-  #startMessage(id: number, task: ScanTask): ToScanWorker {
-    return { kind: "start", id, task };
+  #begin(signal: AbortSignal): Query {
+    if (this.#isClosed) throw new AppError("STORE_CLOSED", "the store was closed");
+    signal.throwIfAborted();
+    return new Query(this.#leastBusy(), this.#nextId++, signal);
   }
 
-  #ask(id: number, message: ToScanWorker, signal: AbortSignal): Promise<ScanReply> {
+  #leastBusy(): ScanThread {
+    this.#threads = this.#threads.filter(({ hasFailed }) => !hasFailed);
+    const ready = this.#threads.filter(({ isReady }) => isReady);
+    let chosen = least(ready) ?? least(this.#threads);
+    const isSpareWanted = chosen === undefined || (chosen.busyCount > 0 && chosen.isReady);
+    if (isSpareWanted && this.#threads.length < this.#threadsMax) {
+      const thread = new ScanThread(this.#start());
+      this.#threads = [...this.#threads, thread];
+      // A worker that is being started takes longer to begin than one that others share.
+      chosen ??= thread;
+    }
+    assert(chosen !== undefined, "a pool has room for one thread");
+    return chosen;
+  }
+}
+
+/** The first of those that have least to do, whose memory likely holds what queries ask for. */
+function least(threads: readonly ScanThread[]): ScanThread | undefined {
+  let chosen: ScanThread | undefined;
+  for (const thread of threads) {
+    if (chosen === undefined || thread.busyCount < chosen.busyCount) chosen = thread;
+  }
+  return chosen;
+}
+
+/** A query in its worker. */
+class Query {
+  readonly #thread: ScanThread;
+  readonly #id: number;
+  readonly #signal: AbortSignal;
+  #isAtEnd = false;
+
+  constructor(thread: ScanThread, id: number, signal: AbortSignal) {
+    this.#thread = thread;
+    this.#id = id;
+    this.#signal = signal;
+  }
+
+  start(task: ScanTask, snapshot: Snapshot): Promise<ScanReply> {
+    return this.#unlessAborted(() => this.#thread.start(this.#id, task, snapshot));
+  }
+
+  next(): Promise<ScanReply> {
+    return this.#unlessAborted(() => this.#thread.next(this.#id));
+  }
+
+  /** Ends it, unless it has ended. */
+  cancel(): void {
+    if (!this.#isAtEnd) this.#thread.cancel(this.#id);
+    this.#isAtEnd = true;
+  }
+
+  #unlessAborted(ask: () => Promise<ScanReply>): Promise<ScanReply> {
+    const signal = this.#signal;
     return new Promise((resolve, reject) => {
-      if (signal.aborted) {
-        reject(abortError(signal));
-        return;
-      }
+      signal.throwIfAborted();
       const onAbort = (): void => {
-        this.#waiting.delete(id);
-        this.#post({ kind: "cancel", id });
+        this.cancel();
         reject(abortError(signal));
       };
       signal.addEventListener("abort", onAbort, { once: true });
-      this.#waiting.set(id, (reply) => {
+      void ask().then((reply) => {
         signal.removeEventListener("abort", onAbort);
+        this.#isAtEnd = reply.kind !== "batch";
         resolve(reply);
       });
-      this.#post(message);
     });
-  }
-
-  #post(message: ToScanWorker): void {
-    if (this.#isClosed) {
-      this.#fail("STORE_CLOSED", "the store was closed");
-      return;
-    }
-    this.#worker ??= this.#start();
-    // The process lives on for a query that somebody waits for, not for an idle worker.
-    if (this.#waiting.size > 0) this.#worker.ref();
-    this.#worker.postMessage(message);
-  }
-
-  #start(): Worker {
-    const worker = startWorker("scan-worker");
-    worker.on("message", (reply: ScanReply) => {
-      const resolve = this.#waiting.get(reply.id);
-      this.#waiting.delete(reply.id);
-      resolve?.(reply);
-      if (this.#waiting.size === 0) worker.unref();
-    });
-    // A query that kills its worker (out of memory, say) ends itself and its neighbours, not us.
-    worker.on("error", (error) => {
-      this.#worker = undefined;
-      this.#fail("INTERNAL", `the query worker failed: ${errorMessage(error)}`);
-    });
-    worker.unref();
-    return worker;
-  }
-
-  #fail(code: "INTERNAL" | "STORE_CLOSED", message: string): void {
-    const waiting = [...this.#waiting];
-    this.#waiting.clear();
-    for (const [id, resolve] of waiting) resolve({ kind: "error", id, code, message });
   }
 }
 

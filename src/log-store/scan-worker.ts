@@ -1,38 +1,57 @@
 import { parentPort } from "node:worker_threads";
 import { assert } from "../core/assert.ts";
 import { AppError, errorMessage } from "../core/errors.ts";
+import type { Signal } from "../core/record.ts";
 import type { ScanContext } from "./scan.ts";
 import { aggregateSnapshot } from "./scan-aggregate.ts";
-import type { ScanReply, ScanTask, ToScanWorker } from "./scan-messages.ts";
+import type { FromScanWorker, ScanTask, ToScanWorker } from "./scan-messages.ts";
 import { searchSnapshot } from "./scan-search.ts";
+import { ScanTurns, SLICE_MS } from "./scan-turns.ts";
+import type { SegmentEntry } from "./segment-format.ts";
 import { SegmentFiles } from "./segment-files.ts";
+import type { Snapshot } from "./snapshot.ts";
 
 /**
- * The thread that runs queries. Several may be under way; each gets a block's worth of work in
- * turn. A search makes its next batch only when its reader has asked for it.
+ * The thread that runs queries. Several may be under way; they take turns of `SLICE_MS`, or of one
+ * block where that takes longer. A search makes its next batch only when its reader has asked for it.
  */
-type Scan = ReturnType<typeof searchSnapshot> | ReturnType<typeof aggregateSnapshot>;
+interface Scan {
+  readonly id: number;
+  readonly steps: ReturnType<typeof searchSnapshot> | ReturnType<typeof aggregateSnapshot>;
+  /** Whether its reader waits. */
+  isReady: boolean;
+}
 
 const port = parentPort;
 assert(port !== null, "scan-worker.ts runs in a worker");
 const files = new SegmentFiles();
 const context: ScanContext = { files, nowMs: () => performance.now(), useCounts: true };
-/** Queries under way; `wanted` ones have a reader that waits. */
-const scans = new Map<number, { readonly scan: Scan; wanted: boolean }>();
+const segments = new Map<Signal, readonly SegmentEntry[]>();
+const scans = new Map<number, Scan>();
+const turns = new ScanTurns<Scan>();
 let isScheduled = false;
 
 port.on("message", (message: ToScanWorker) => {
   switch (message.kind) {
-    case "start":
-      start(message.id, message.task);
+    case "segments": {
+      const { signal, added, removedFiles } = message;
+      const gone = new Set(removedFiles);
+      const kept = segmentsOf(signal).filter(({ file }) => !gone.has(file));
+      segments.set(signal, [...kept, ...added]);
       break;
+    }
+    case "start": {
+      const { id, task, snapshot } = message;
+      start(id, task, { ...snapshot, segments: segmentsOf(snapshot.signal) });
+      break;
+    }
     case "next": {
-      const entry = scans.get(message.id);
-      if (entry !== undefined) entry.wanted = true;
+      const scan = scans.get(message.id);
+      if (scan !== undefined) scan.isReady = true;
       break;
     }
     case "cancel":
-      scans.delete(message.id);
+      end(message.id);
       break;
     case "forget":
       files.forget(message.files);
@@ -40,51 +59,72 @@ port.on("message", (message: ToScanWorker) => {
   }
   schedule();
 });
+say({ kind: "ready" });
 
-function start(id: number, task: ScanTask): void {
-  const scan =
+function segmentsOf(signal: Signal): readonly SegmentEntry[] {
+  return segments.get(signal) ?? [];
+}
+
+function start(id: number, task: ScanTask, snapshot: Snapshot): void {
+  const steps =
     task.kind === "search"
-      ? searchSnapshot(task.snapshot, task.request, context)
-      : aggregateSnapshot(task.snapshot, task.request, context);
-  scans.set(id, { scan, wanted: true });
+      ? searchSnapshot(snapshot, task.request, context)
+      : aggregateSnapshot(snapshot, task.request, context);
+  const scan: Scan = { id, steps, isReady: true };
+  scans.set(id, scan);
+  turns.add(scan);
+}
+
+function end(id: number): void {
+  const scan = scans.get(id);
+  if (scan === undefined) return;
+  scans.delete(id);
+  turns.remove(scan);
 }
 
 function schedule(): void {
   if (isScheduled) return;
   isScheduled = true;
-  // Messages are taken between two turns, so a cancelled query stops after its current block.
-  setImmediate(runOnce);
+  // Messages are taken between two turns, so a cancelled query stops after its slice.
+  setImmediate(takeTurn);
 }
 
-function runOnce(): void {
+function takeTurn(): void {
   isScheduled = false;
-  let isBusy = false;
-  for (const [id, entry] of scans) {
-    if (!entry.wanted) continue;
-    isBusy = true;
-    step(id, entry);
-  }
-  if (isBusy) schedule();
+  const scan = turns.next();
+  if (scan === undefined) return;
+  const fromMs = performance.now();
+  let ranMs = 0;
+  do {
+    step(scan);
+    ranMs = performance.now() - fromMs;
+  } while (scan.isReady && ranMs < SLICE_MS);
+  turns.spend(scan, ranMs);
+  schedule();
 }
 
-function step(id: number, entry: { readonly scan: Scan; wanted: boolean }): void {
+/** Runs a query up to its next block, batch or end. */
+function step(scan: Scan): void {
+  const { id } = scan;
   try {
-    const result = entry.scan.next();
+    const result = scan.steps.next();
+    if (result.done !== true && result.value === undefined) return;
+    scan.isReady = false;
     if (result.done === true) {
-      scans.delete(id);
-      reply({ kind: "end", id, end: result.value });
+      end(id);
+      say({ kind: "end", id, end: result.value });
     } else if (result.value !== undefined) {
-      entry.wanted = false;
-      reply({ kind: "batch", id, batch: result.value });
+      say({ kind: "batch", id, batch: result.value });
     }
   } catch (error) {
-    scans.delete(id);
+    scan.isReady = false;
+    end(id);
     const code = error instanceof AppError ? error.code : "INTERNAL";
-    reply({ kind: "error", id, code, message: errorMessage(error) });
+    say({ kind: "error", id, code, message: errorMessage(error) });
   }
 }
 
-function reply(message: ScanReply): void {
+function say(message: FromScanWorker): void {
   assert(port !== null, "scan-worker.ts runs in a worker");
   port.postMessage(message);
 }

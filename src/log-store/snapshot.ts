@@ -15,3 +15,23 @@ export interface Snapshot {
   /** Every record has a lower number. */
   readonly seqEnd: number;
 }
+
+/**
+ * The segments of each signal, as lists that stay the same object while the store's segments do: so
+ * that a query costs nothing for each segment, and who was told of a list knows it again.
+ */
+export class SegmentLists {
+  #all: readonly SegmentEntry[] = [];
+  readonly #bySignal = new Map<Signal, readonly SegmentEntry[]>();
+
+  /** Those of `all` that are of the signal; `all` is never changed in place. */
+  of(signal: Signal, all: readonly SegmentEntry[]): readonly SegmentEntry[] {
+    if (all !== this.#all) this.#bySignal.clear();
+    this.#all = all;
+    const known = this.#bySignal.get(signal);
+    if (known !== undefined) return known;
+    const list = all.filter((segment) => segment.signal === signal);
+    this.#bySignal.set(signal, list);
+    return list;
+  }
+}
