@@ -149,7 +149,9 @@ export class AttributeSplitter {
   #slotValue(source: Uint8Array, start: number, end: number, templateStart: number): void {
     const from = this.#end;
     this.#end = copyBytes(source, start, end, this.data, from);
-    this.#text.slotBehind(this.data, templateStart, from, this.#end, ANY_MARK);
+    const firstSlot = this.#recorder.slots;
+    this.#recorder.slot(from, this.#end, ANY_MARK);
+    this.#recorder.endClause(this.data, templateStart, this.#end, firstSlot);
   }
 
   #writeType(type: number): void {

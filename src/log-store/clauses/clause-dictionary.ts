@@ -2,7 +2,7 @@ import { assert } from "../../core/assert.ts";
 import { decodeOffsets, encodeLengths, VarintReader, VarintWriter } from "../column-codec.ts";
 import { KEY_END, MARKS_END } from "./clause-marks.ts";
 import type { ClauseRecorder } from "./clause-recorder.ts";
-import type { TemplateTable } from "./template-table.ts";
+import type { TemplateTree } from "./template-tree.ts";
 
 /** The templates of a segment's column. Immutable. */
 export class ClauseTemplates {
@@ -119,7 +119,7 @@ export function encodeDictionaries(
   ];
 }
 
-function templatesData({ bytes, offsets, letters, count }: TemplateTable): Uint8Array {
+function templatesData({ bytes, offsets, letters, count }: TemplateTree): Uint8Array {
   const data = new Uint8Array(offsets[count] + 4 * count);
   data.set(bytes.subarray(0, offsets[count]));
   data.set(new Uint8Array(letters.buffer, 0, 4 * count), offsets[count]);

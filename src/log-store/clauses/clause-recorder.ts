@@ -1,4 +1,4 @@
-import { isEqualRange } from "./equal-range.ts";
+import { copyBytes } from "../../wire/byte-ranges.ts";
 import {
   ANY_MARK,
   ANY_TEMPLATE,
@@ -10,7 +10,7 @@ import {
   VALUE_TEMPLATE,
 } from "./clause-marks.ts";
 import { ShapeTable } from "./shape-table.ts";
-import { TemplateTable } from "./template-table.ts";
+import { TemplateTree } from "./template-tree.ts";
 
 /** Until there are so many templates, every clause gets one. */
 const TEMPLATES_FREE = 2048;
@@ -28,7 +28,7 @@ const TEMPLATES_MAX = 65_536;
  * Nothing is allocated for a row. What it records of a block is read by `encodeClauses`.
  */
 export class ClauseRecorder {
-  readonly templates = new TemplateTable(FIXED_TEMPLATES);
+  readonly templates = new TemplateTree(FIXED_TEMPLATES);
   readonly shapes = new ShapeTable();
   #rowsSeen = 0;
 
@@ -47,6 +47,8 @@ export class ClauseRecorder {
 
   readonly #rowTemplates = new Uint32Array(CLAUSES_MAX + 1);
   #rowClauses = 0;
+  /** The template at hand, with its marks. */
+  readonly #template = new Uint8Array(TEMPLATE_BYTES_MAX);
 
   beginBlock(): void {
     this.rows = 0;
@@ -67,22 +69,18 @@ export class ClauseRecorder {
     this.slots += 1;
   }
 
+  /** A clause of a template that is there; its slots are those since `firstSlot`. */
+  knownClause(template: number, data: Uint8Array, firstSlot: number): void {
+    this.#noteLetters(template, data, firstSlot);
+    this.#push(template, firstSlot);
+  }
+
   /** The clause `data[start, end)`, whose slots are those since `firstSlot`. */
-  endClause(
-    data: Uint8Array,
-    start: number,
-    end: number,
-    clause: { readonly hash: number; readonly firstSlot: number },
-  ): void {
-    const { hash, firstSlot } = clause;
-    let id = this.#find(data, start, end, hash, firstSlot);
-    if (id < 0) id = this.#add(data, start, end, hash, firstSlot);
-    if (id < 0) {
-      this.anyClause(start, end, firstSlot);
-      return;
-    }
-    this.#noteLetters(id, data, firstSlot);
-    this.#push(id, firstSlot);
+  endClause(data: Uint8Array, start: number, end: number, firstSlot: number): void {
+    const length = this.#writeTemplate(data, start, end, firstSlot);
+    const template = length < 0 ? -1 : this.#intern(length);
+    if (template < 0) this.anyClause(start, end, firstSlot);
+    else this.knownClause(template, data, firstSlot);
   }
 
   /** A clause that is one slot; takes the place of its slots since `firstSlot`. */
@@ -139,64 +137,33 @@ export class ClauseRecorder {
     this.clauses += 1;
   }
 
-  #find(data: Uint8Array, start: number, end: number, hash: number, firstSlot: number): number {
-    const { templates } = this;
-    for (let slot = templates.firstSlot(hash); ; slot = templates.nextSlot(slot)) {
-      const id = templates.at(slot);
-      if (id < 0) return -1;
-      if (templates.hashes[id] === hash && this.#isTemplate(id, data, start, end, firstSlot)) {
-        return id;
-      }
-    }
-  }
-
-  /** Whether the clause, with marks in the place of its slots, reads as the template does. */
-  #isTemplate(
-    id: number,
-    data: Uint8Array,
-    start: number,
-    end: number,
-    firstSlot: number,
-  ): boolean {
-    const { bytes, offsets } = this.templates;
-    let at = offsets[id];
-    const templateEnd = offsets[id + 1];
-    let from = start;
-    for (let slot = firstSlot; slot < this.slots; slot++) {
-      const length = this.slotStarts[slot] - from;
-      if (at + length >= templateEnd) return false;
-      if (!isEqualRange(data, from, bytes, at, length)) return false;
-      at += length;
-      if (bytes[at++] !== this.slotMarks[slot]) return false;
-      from = this.slotEnds[slot];
-    }
-    const length = end - from;
-    return at + length === templateEnd && isEqualRange(data, from, bytes, at, length);
-  }
-
-  /** A new template, or -1 where the clause is not worth one. */
-  #add(data: Uint8Array, start: number, end: number, hash: number, firstSlot: number): number {
-    const { templates } = this;
-    const isWorth =
-      templates.count < TEMPLATES_FREE ||
-      (templates.count < TEMPLATES_MAX &&
-        templates.count * ROWS_PER_TEMPLATE < this.#rowsSeen + TEMPLATES_FREE * ROWS_PER_TEMPLATE);
+  /** Writes the clause with marks in the place of its slots; its length, or -1 where it is too long. */
+  #writeTemplate(data: Uint8Array, start: number, end: number, firstSlot: number): number {
     let length = end - start;
     for (let slot = firstSlot; slot < this.slots; slot++) {
       length -= this.slotEnds[slot] - this.slotStarts[slot] - 1;
     }
-    if (!isWorth || length > TEMPLATE_BYTES_MAX) return -1;
-    const target = templates.begin(length);
-    let at = target;
+    if (length > TEMPLATE_BYTES_MAX) return -1;
+    const target = this.#template;
+    let at = 0;
     let from = start;
     for (let slot = firstSlot; slot < this.slots; slot++) {
-      templates.bytes.set(data.subarray(from, this.slotStarts[slot]), at);
-      at += this.slotStarts[slot] - from;
-      templates.bytes[at++] = this.slotMarks[slot];
+      at = copyBytes(data, from, this.slotStarts[slot], target, at);
+      target[at++] = this.slotMarks[slot];
       from = this.slotEnds[slot];
     }
-    templates.bytes.set(data.subarray(from, end), at);
-    return templates.commit(length, hash);
+    return copyBytes(data, from, end, target, at);
+  }
+
+  /** The id of the template that was just written, or -1 where it is not worth one. */
+  #intern(length: number): number {
+    const { templates } = this;
+    const known = templates.find(this.#template, 0, length);
+    if (known >= 0) return known;
+    const { count } = templates;
+    const room = TEMPLATES_FREE + this.#rowsSeen / ROWS_PER_TEMPLATE;
+    if (count >= Math.min(room, TEMPLATES_MAX)) return -1;
+    return templates.add(this.#template, 0, length);
   }
 
   #growSlots(): void {

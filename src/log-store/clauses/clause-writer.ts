@@ -5,8 +5,18 @@ import type { Section } from "../segment-format.ts";
 import { AttributeSplitter } from "./attribute-splitter.ts";
 import { encodeDictionaries } from "./clause-dictionary.ts";
 import { encodeClauses } from "./clause-encoder.ts";
+import { VALUE_TEMPLATE } from "./clause-marks.ts";
 import { ClauseRecorder } from "./clause-recorder.ts";
+import type { WordSink } from "./text-splitter.ts";
 import { TextSplitter } from "./text-splitter.ts";
+
+/** Is told of the words of a column, those of values that are not split included. */
+export interface ColumnWords extends WordSink {
+  /** A body that is an encoded `AnyValue`. */
+  addBody(data: Uint8Array, start: number, end: number): void;
+  /** A row's attributes as they are on the wire. */
+  addAttributes(data: Uint8Array, start: number, end: number): void;
+}
 
 /** Writes one column of a segment as clauses: block by block, and then its dictionaries. */
 export class ClauseWriter {
@@ -14,11 +24,13 @@ export class ClauseWriter {
   readonly #recorder = new ClauseRecorder();
   readonly #text: TextSplitter | undefined;
   readonly #attributes: AttributeSplitter | undefined;
+  readonly #words: ColumnWords | undefined;
 
-  constructor(name: string, kind: "text" | "attributes") {
+  constructor(name: string, kind: "text" | "attributes", words: ColumnWords | undefined) {
     this.#name = name;
-    if (kind === "text") this.#text = new TextSplitter(this.#recorder);
-    else this.#attributes = new AttributeSplitter(this.#recorder);
+    this.#words = words;
+    if (kind === "text") this.#text = new TextSplitter(this.#recorder, words);
+    else this.#attributes = new AttributeSplitter(this.#recorder, words);
   }
 
   /** The sections of a block's column. */
@@ -45,13 +57,25 @@ export class ClauseWriter {
     let start = 0;
     for (let row = 0; row < rows.count; row++) {
       const end = start + lengths[row];
+      const clauses = recorder.clauses;
       if (kinds !== undefined && kinds[row] === BODY_VALUE) recorder.wholeValue(start, end);
       else if (this.#text !== undefined) this.#text.splitText(data, start, end);
       else this.#attributes?.splitRow(data, start, end);
       recorder.endRow();
+      if (this.#words !== undefined && recorder.clauses > clauses) {
+        this.#addWholeValue(this.#words, data, start, end);
+      }
       start = end;
     }
     return this.#attributes?.data ?? data;
+  }
+
+  /** Tells of the words of the row that was just recorded, where it is kept whole. */
+  #addWholeValue(words: ColumnWords, data: Uint8Array, start: number, end: number): void {
+    const { clauseTemplates, clauses } = this.#recorder;
+    if (clauseTemplates[clauses - 1] !== VALUE_TEMPLATE) return;
+    if (this.#attributes === undefined) words.addBody(data, start, end);
+    else words.addAttributes(data, start, end);
   }
 
   encodeDictionaries(): ReturnType<typeof encodeDictionaries> {
