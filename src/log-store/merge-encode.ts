@@ -10,8 +10,8 @@ import { segmentParts } from "./segment-writer.ts";
 /** Of the blocks that take part in the one being made: with less, texts are put together twice. */
 const COLUMN_CACHE_BYTES_MAX = 64 * 1024 * 1024;
 
-/** Written once and read for months. Measured in docs/decisions/0007-tiered-merges.md. */
-const MERGE_COMPRESSION_LEVEL = 3;
+/** As seals: columns of clauses grow no smaller with more work, see 0007-tiered-merges.md. */
+const MERGE_COMPRESSION_LEVEL = 1;
 
 /** Parts are handed on once they have this much, about a block's worth. */
 const PART_BYTES = 4 * 1024 * 1024;
