@@ -15,6 +15,8 @@ export interface Block {
   time(name: string): TimeColumn;
   /** Columns of kind `id16` and `id8`: `rows` times the width. */
   ids(name: string): Uint8Array;
+  /** The rows of a trace, ascending, where trace ids have an index; else undefined. */
+  traceRows?(id: Uint8Array): readonly number[] | undefined;
   dict(name: string): DictColumn;
   bytes(name: string): BytesColumn;
   /** The same column as clauses, where it is on disk so; else undefined. */

@@ -9,6 +9,9 @@ import { AttributeRowReader } from "./clauses/attribute-rows.ts";
 import type { ClauseColumn } from "./clauses/clause-column.ts";
 import { ClauseSearch } from "./clauses/clause-search.ts";
 import { messageText, textOf } from "./field-column.ts";
+import type { FilterKey } from "./filters/filter-key.ts";
+import type { Probe } from "./filters/probe.ts";
+import { requiredWordKeys } from "./filters/word-keys.ts";
 import type { Predicate } from "./predicate.ts";
 import type { TextMatcher } from "./text-matcher.ts";
 import { compileTextMatch } from "./text-matcher.ts";
@@ -21,10 +24,12 @@ export class TextPredicate implements Predicate {
   readonly #names: DictionaryVerdicts;
   readonly #bodies: ClauseSearch;
   readonly #attributes: ClauseSearch;
+  readonly #words: readonly FilterKey[];
 
   constructor(match: TextMatch, signal: Signal) {
     this.#signal = signal;
     this.#matcher = compileTextMatch(match);
+    this.#words = requiredWordKeys(this.#matcher);
     this.#bodies = new ClauseSearch(this.#matcher, "text");
     this.#attributes = new ClauseSearch(this.#matcher, "attributes");
     this.#names = new DictionaryVerdicts((text) => this.#matcher.test(text));
@@ -72,8 +77,8 @@ export class TextPredicate implements Predicate {
     });
   }
 
-  mayMatch(): boolean {
-    return true;
+  mayMatch(probe: Probe): boolean {
+    return this.#words.every((key) => probe.mayHoldWord(key));
   }
 }
 
@@ -102,9 +107,11 @@ export class MessagePredicate implements Predicate {
   readonly cost = 50;
   readonly #matcher: TextMatcher;
   readonly #bodies: ClauseSearch;
+  readonly #words: readonly FilterKey[];
 
   constructor(match: TextMatch) {
     this.#matcher = compileTextMatch(match);
+    this.#words = requiredWordKeys(this.#matcher);
     this.#bodies = new ClauseSearch(this.#matcher, "text");
   }
 
@@ -113,8 +120,8 @@ export class MessagePredicate implements Predicate {
     for (let row = 0; row < mask.length; row++) mask[row] &= hits[row];
   }
 
-  mayMatch(): boolean {
-    return true;
+  mayMatch(probe: Probe): boolean {
+    return this.#words.every((key) => probe.mayHoldWord(key));
   }
 }
 

@@ -4,8 +4,8 @@ import type { Signal } from "../core/record.ts";
 import type { Block } from "./block.ts";
 import type { FieldColumn } from "./field-column.ts";
 import { fieldColumn } from "./field-column.ts";
+import type { Probe } from "./filters/probe.ts";
 import { MessagePredicate, TextPredicate } from "./predicate-text.ts";
-import type { BlockHeader } from "./segment-format.ts";
 import type { ValueTest } from "./value-test.ts";
 import { compileFieldTest } from "./value-test.ts";
 
@@ -20,12 +20,9 @@ export interface Predicate {
   readonly cost: number;
   /** Clears the mask of every row that does not match; rows that are 0 stay 0. */
   narrow(block: Block, mask: Uint8Array): void;
-  /** False where no row of a block with this header can match. */
-  mayMatch(header: PruneHeader): boolean;
+  /** False where no row of what is probed can match. */
+  mayMatch(probe: Probe): boolean;
 }
-
-/** What a header tells of a block without reading it. */
-type PruneHeader = Pick<BlockHeader, "minSeverity" | "maxSeverity">;
 
 export function compileFilter(filter: Filter, signal: Signal): Predicate {
   switch (filter.kind) {
@@ -79,8 +76,8 @@ class AndPredicate implements Predicate {
     }
   }
 
-  mayMatch(header: PruneHeader): boolean {
-    return this.#parts.every((part) => part.mayMatch(header));
+  mayMatch(probe: Probe): boolean {
+    return this.#parts.every((part) => part.mayMatch(probe));
   }
 }
 
@@ -106,8 +103,8 @@ class OrPredicate implements Predicate {
     for (let row = 0; row < mask.length; row++) mask[row] ^= left[row];
   }
 
-  mayMatch(header: PruneHeader): boolean {
-    return this.#parts.some((part) => part.mayMatch(header));
+  mayMatch(probe: Probe): boolean {
+    return this.#parts.some((part) => part.mayMatch(probe));
   }
 }
 
@@ -148,8 +145,8 @@ class SeverityPredicate implements Predicate {
     }
   }
 
-  mayMatch(header: PruneHeader): boolean {
-    return header.maxSeverity >= this.#min && header.minSeverity <= this.#max;
+  mayMatch(probe: Probe): boolean {
+    return probe.maxSeverity >= this.#min && probe.minSeverity <= this.#max;
   }
 }
 
@@ -213,6 +210,12 @@ class WholeIdPredicate implements Predicate {
   }
 
   narrow(block: Block, mask: Uint8Array): void {
+    const rows = this.#name === "trace_id" ? block.traceRows?.(this.#wanted) : undefined;
+    if (rows === undefined) this.#compare(block, mask);
+    else keepRows(rows, mask);
+  }
+
+  #compare(block: Block, mask: Uint8Array): void {
     const ids = block.ids(this.#name);
     const wanted = this.#wanted;
     const width = wanted.length;
@@ -228,7 +231,14 @@ class WholeIdPredicate implements Predicate {
     }
   }
 
-  mayMatch(): boolean {
-    return true;
+  mayMatch(probe: Probe): boolean {
+    return this.#name !== "trace_id" || probe.mayHoldTrace(this.#wanted);
   }
+}
+
+/** Clears the mask of all rows but these. */
+function keepRows(rows: readonly number[], mask: Uint8Array): void {
+  const kept = rows.filter((row) => mask[row] === 1);
+  mask.fill(0);
+  for (const row of kept) mask[row] = 1;
 }

@@ -17,11 +17,17 @@ import type { Snapshot } from "./snapshot.ts";
 /** Runs queries in this thread, which gets a turn after each slice of time. */
 export class InlineScanRunner implements ScanRunner {
   readonly #files = new SegmentFiles();
-  readonly #useCounts: boolean;
+  readonly #uses: Pick<ScanContext, "useCounts" | "useFilters">;
 
-  /** `useCounts` false reads rows where joint counts would answer, to compare the answers. */
-  constructor({ useCounts = true }: { readonly useCounts?: boolean } = {}) {
-    this.#useCounts = useCounts;
+  /**
+   * To compare answers: `useCounts` false reads rows where joint counts would answer, and
+   * `useFilters` false those that filters would rule out.
+   */
+  constructor({
+    useCounts = true,
+    useFilters = true,
+  }: { readonly useCounts?: boolean; readonly useFilters?: boolean } = {}) {
+    this.#uses = { useCounts, useFilters };
   }
 
   async *search(
@@ -64,7 +70,7 @@ export class InlineScanRunner implements ScanRunner {
   }
 
   #context(): ScanContext {
-    return { files: this.#files, nowMs: () => performance.now(), useCounts: this.#useCounts };
+    return { files: this.#files, nowMs: () => performance.now(), ...this.#uses };
   }
 }
 

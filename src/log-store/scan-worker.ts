@@ -25,7 +25,12 @@ interface Scan {
 const port = parentPort;
 assert(port !== null, "scan-worker.ts runs in a worker");
 const files = new SegmentFiles();
-const context: ScanContext = { files, nowMs: () => performance.now(), useCounts: true };
+const context: ScanContext = {
+  files,
+  nowMs: () => performance.now(),
+  useCounts: true,
+  useFilters: true,
+};
 const segments = new Map<Signal, readonly SegmentEntry[]>();
 const scans = new Map<number, Scan>();
 const turns = new ScanTurns<Scan>();

@@ -3,10 +3,13 @@ import { toDayTime } from "../core/time.ts";
 import type { Block } from "./block.ts";
 import type { QueryMeter } from "./query-meter.ts";
 import { OpenBlockReader } from "./open-block.ts";
+import type { Probes } from "./filters/probe.ts";
+import { headerProbes } from "./filters/probe.ts";
 import type { Predicate } from "./predicate.ts";
 import type { SegmentEntry } from "./segment-format.ts";
 import type { SegmentFiles } from "./segment-files.ts";
 import { SegmentDamage } from "./segment-damage.ts";
+import type { SegmentReader } from "./segment-reader.ts";
 import type { Snapshot } from "./snapshot.ts";
 import { compareTimes } from "./time-order.ts";
 
@@ -16,6 +19,8 @@ export interface ScanContext {
   readonly nowMs: () => number;
   /** Whether joint counts may answer; false only to compare answers. */
   readonly useCounts: boolean;
+  /** Whether filters may rule out segments and blocks; false only to compare answers. */
+  readonly useFilters: boolean;
 }
 
 /** A part of a snapshot that may hold matching rows, with the least and the greatest time in it. */
@@ -113,13 +118,32 @@ export function blocksOf(
 ): readonly Source[] {
   const { segment } = source;
   return guarded(query.meter, [], () => {
-    const { footer } = context.files.open(snapshot.directory, segment.file);
-    return footer.blocks.flatMap((header, index): Source[] => {
+    const reader = context.files.open(snapshot.directory, segment.file);
+    const { blocks } = reader.footer;
+    const { predicate, bounds, meter } = query;
+    const before = reader.bytesRead;
+    const probes = probesOf(reader, meter, context);
+    if (!predicate.mayMatch(probes.segment)) return [];
+    const found = blocks.flatMap((header, index): Source[] => {
       const span = daySpan(segment.day, header);
-      const mayMatch = query.bounds.overlaps(span) && query.predicate.mayMatch(header);
+      const mayMatch = bounds.overlaps(span) && predicate.mayMatch(probes.block(index));
       return mayMatch ? [{ kind: "sealed", segment, index, span }] : [];
     });
+    meter.scannedBytes += reader.bytesRead - before;
+    return found;
   });
+}
+
+function probesOf(
+  reader: SegmentReader,
+  meter: QueryMeter,
+  { files, useFilters }: ScanContext,
+): Probes {
+  if (!useFilters) return headerProbes(reader);
+  // A filter that is damaged costs time and no answer; still it is told.
+  return files.probes(reader, ({ message }) =>
+    meter.addDamage(`searched without a filter: ${message}`),
+  );
 }
 
 /** A block and which of its rows match. */

@@ -3,6 +3,8 @@ import type { Block } from "./block.ts";
 import { ColumnCache } from "./column-cache.ts";
 import type { CountsBlock } from "./counts-block.ts";
 import { readCounts } from "./counts-block.ts";
+import type { Probes } from "./filters/probe.ts";
+import { filterProbes } from "./filters/probe.ts";
 import { SegmentDamage } from "./segment-damage.ts";
 import { SegmentReader } from "./segment-reader.ts";
 
@@ -58,6 +60,11 @@ export class SegmentFiles {
   /** The joint counts of a block; undefined where it has none. */
   counts(reader: SegmentReader, index: number): CountsBlock | undefined {
     return readCounts(reader, index, this.#cache);
+  }
+
+  /** What can be asked of a segment before its rows are read. */
+  probes(reader: SegmentReader, onDamage: (damage: SegmentDamage) => void): Probes {
+    return filterProbes({ segment: reader, cache: this.#cache, onDamage });
   }
 
   close(): void {

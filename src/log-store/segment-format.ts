@@ -16,7 +16,7 @@ export const SEGMENT_MAGIC = new TextEncoder().encode("DORASEG1");
 export const SEGMENT_TRAILER_BYTES = 16;
 
 /** The version that is written. Readers refuse a higher one and keep reading every lower one. */
-export const SEGMENT_VERSION = 1;
+export const SEGMENT_VERSION = 2;
 
 /** Bounds what a damaged length can make a reader allocate. */
 export const SEGMENT_FOOTER_BYTES_MAX = 16 * 1024 * 1024;
@@ -79,6 +79,8 @@ export const segmentFooter = z.object({
   maxReceivedMs: z.number(),
   blocks: z.array(block),
   dictionaries: z.array(dictionary),
+  /** Of the segment as a whole; version 1 has none. */
+  sections: z.array(section).default([]),
   seal: sealInfo,
 });
 export type SegmentFooter = z.infer<typeof segmentFooter>;

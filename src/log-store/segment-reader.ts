@@ -15,9 +15,10 @@ import {
   shapesName,
   templatesName,
 } from "./clauses/clause-dictionary.ts";
+import { TraceIndex } from "./filters/trace-index-reader.ts";
 import { SegmentDamage } from "./segment-damage.ts";
 import { SealedClauses } from "./sealed-clauses.ts";
-import type { BlockHeader, Section, SegmentFooter } from "./segment-format.ts";
+import type { Section, SegmentFooter } from "./segment-format.ts";
 import {
   distanceName,
   SEGMENT_FOOTER_BYTES_MAX,
@@ -62,7 +63,7 @@ export class SegmentReader {
   block(index: number, cache: ColumnCache): Block {
     const known = this.#blocks[index];
     if (known !== undefined) return known;
-    const made = new SealedBlock(this, this.footer.blocks[index], `${this.path}#${index}`, cache);
+    const made = new SealedBlock(this, index, cache);
     this.#blocks[index] = made;
     return made;
   }
@@ -203,14 +204,17 @@ class SealedBlock implements Block {
   readonly #sections: ReadonlyMap<string, Section>;
   readonly #key: string;
   readonly #cache: ColumnCache;
+  readonly #traceIndex: TraceIndex | undefined;
   readonly #clauses = new Map<string, ClauseColumn>();
 
-  constructor(segment: SegmentReader, header: BlockHeader, key: string, cache: ColumnCache) {
-    this.rows = header.rows;
+  constructor(segment: SegmentReader, index: number, cache: ColumnCache) {
+    const { rows, sections } = segment.footer.blocks[index];
+    this.rows = rows;
     this.#segment = segment;
-    this.#sections = new Map(header.sections.map((section) => [section.name, section]));
-    this.#key = key;
+    this.#sections = new Map(sections.map((section) => [section.name, section]));
+    this.#key = `${segment.path}#${index}`;
     this.#cache = cache;
+    this.#traceIndex = TraceIndex.of(segment, index, cache);
   }
 
   u8(name: string): Uint8Array {
@@ -258,8 +262,13 @@ class SealedBlock implements Block {
   }
 
   ids(name: string): Uint8Array {
+    if (name === "trace_id" && this.#traceIndex !== undefined) return this.#traceIndex.ids();
     const width = name === "trace_id" ? 16 : 8;
     return this.#column(name, Uint8Array, (raw) => this.#expect(name, raw, raw.length / width));
+  }
+
+  traceRows(id: Uint8Array): readonly number[] | undefined {
+    return this.#traceIndex?.rowsOf(id);
   }
 
   dict(name: string): DictColumn {

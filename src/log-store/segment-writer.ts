@@ -1,6 +1,7 @@
 import type { Signal } from "../core/record.ts";
 import { ClauseWriter } from "./clauses/clause-writer.ts";
 import { encodeDeltas, encodeLengths, encodeSigned } from "./column-codec.ts";
+import { FilterWriter } from "./filters/filter-writer.ts";
 import { COUNTS_SECTION, encodeCounts } from "./header-counts.ts";
 import type { OpenBlockSlice } from "./open-block.ts";
 import { OpenBlockReader } from "./open-block.ts";
@@ -9,7 +10,7 @@ import { SectionWriter } from "./section-writer.ts";
 import { distanceName, SEGMENT_VERSION } from "./segment-format.ts";
 import type { GatheredRows } from "./row-order.ts";
 import { MergedDictionary, RowOrder } from "./row-order.ts";
-import type { Column } from "./table-schema.ts";
+import type { Column, ColumnKind } from "./table-schema.ts";
 import { BLOCK_COLUMN_BYTES_MAX, BLOCK_ROWS_MAX, TABLES } from "./table-schema.ts";
 
 /** A segment as it goes to disk. */
@@ -92,16 +93,17 @@ export function* segmentParts(
   for (const { name, kind } of TABLES[signal]) {
     if (kind === "dict") dictionaries.set(name, new MergedDictionary(name, rows));
   }
+  const filters = new FilterWriter(signal, range.to - range.from);
   const clauses = new Map<string, ClauseWriter>();
   for (const { name, clauses: kind } of TABLES[signal]) {
-    if (kind !== undefined) clauses.set(name, new ClauseWriter(name, kind));
+    if (kind !== undefined) clauses.set(name, new ClauseWriter(name, kind, filters.wordsOf(name)));
   }
   const blocks: BlockHeader[] = [];
   const received = { min: Number.POSITIVE_INFINITY, max: 0 };
   for (let from = range.from; from < range.to;) {
     const to = blockEnd(signal, rows, from, range.to);
     const gathered = rows.gather(from, to);
-    blocks.push(encodeBlock(signal, gathered, file, { dictionaries, clauses }));
+    blocks.push(encodeBlock(signal, gathered, file, { dictionaries, clauses, filters }));
     const { min, max } = extremes(gathered.numbers("received"));
     received.min = Math.min(received.min, min);
     received.max = Math.max(received.max, max);
@@ -130,6 +132,7 @@ export function* segmentParts(
       lengths: file.add(`${name}.lengths`, lengths),
       data: file.add(`${name}.data`, data),
     })),
+    sections: [...filters.encodeSegment(file)],
     seal: range.seal,
   };
   file.finish(footer);
@@ -147,16 +150,17 @@ function blockEnd(signal: Signal, rows: RowOrder, from: number, end: number): nu
 }
 
 /** What all blocks of a segment share. */
-interface SegmentDictionaries {
+interface SegmentParts {
   readonly dictionaries: ReadonlyMap<string, MergedDictionary>;
   readonly clauses: ReadonlyMap<string, ClauseWriter>;
+  readonly filters: FilterWriter;
 }
 
 function encodeBlock(
   signal: Signal,
   rows: GatheredRows,
   file: SectionWriter,
-  { dictionaries, clauses }: SegmentDictionaries,
+  { dictionaries, clauses, filters }: SegmentParts,
 ): BlockHeader {
   const sections: Section[] = [];
   for (const column of TABLES[signal]) {
@@ -165,10 +169,16 @@ function encodeBlock(
       sections.push(...coded.encodeBlock(rows, file));
       continue;
     }
-    for (const [name, bytes] of encodeColumn(column, rows, dictionaries)) {
+    const { kind } = column;
+    if (kind === "id16") {
+      sections.push(...filters.encodeTraceIds(rows, file));
+      continue;
+    }
+    for (const [name, bytes] of encodeColumn({ ...column, kind }, rows, dictionaries)) {
       sections.push(file.add(name, bytes));
     }
   }
+  sections.push(...filters.encodeBlock(rows, file, dictionaries));
   const counts = encodeCounts(signal, rows, dictionaries);
   if (counts !== undefined) sections.push(file.add(COUNTS_SECTION, counts));
   const seq = extremes(rows.numbers("seq"));
@@ -201,7 +211,7 @@ function extremes(values: Float64Array | Uint8Array): {
 
 /** The sections of one column: its name, or its name and a part, and the raw bytes. */
 function encodeColumn(
-  { name, kind, followsTime }: Column,
+  { name, kind, followsTime }: Column & { readonly kind: Exclude<ColumnKind, "id16"> },
   rows: GatheredRows,
   dictionaries: ReadonlyMap<string, MergedDictionary>,
 ): readonly (readonly [string, Uint8Array])[] {
@@ -222,8 +232,6 @@ function encodeColumn(
         [`${name}.ns`, encodeDeltas(ns)],
       ];
     }
-    case "id16":
-      return [[name, rows.ids(name, 16)]];
     case "id8":
       return [[name, rows.ids(name, 8)]];
     case "dict":

@@ -6,7 +6,11 @@ export function withVersion(bytes: Buffer, what: string): Buffer {
 }
 
 function newerManifest(bytes: Buffer): Buffer {
-  const text = bytes.toString().split("\n")[0]?.replace('"version":1', '"version":2') ?? "";
+  const text =
+    bytes
+      .toString()
+      .split("\n")[0]
+      ?.replace(/"version":\d/, '"version":9') ?? "";
   return Buffer.from(`${text}\n${crc32(text).toString(16).padStart(8, "0")}\n`);
 }
 
@@ -17,7 +21,7 @@ function newerSegment(bytes: Buffer): Buffer {
     bytes
       .subarray(start, start + length)
       .toString()
-      .replace('"version":1', '"version":2'),
+      .replace(/"version":\d/, '"version":9'),
   );
   const trailer = Buffer.from(bytes.subarray(bytes.length - 16));
   trailer.writeUInt32LE(crc32(footer), 4);
