@@ -117,15 +117,13 @@ const TYPES: { readonly [type in ParquetType]: Omit<SchemaElement, "name"> } = {
   boolean: { type: "BOOLEAN" },
 };
 
-function toSource(
-  { name, isAscending, isUnique }: ParquetColumn,
-  data: ParquetValue[],
-): ColumnSource {
+function toSource({ name, type, isAscending }: ParquetColumn, data: ParquetValue[]): ColumnSource {
   return {
     name,
     data,
     ...(isAscending === true ? { encoding: "DELTA_BINARY_PACKED" } : {}),
-    // Kept for the footer as they are, and a message may have megabytes.
-    statistics: isUnique !== true,
+    // The least and the greatest of each group stay in memory for the footer, and a text may have
+    // megabytes. In rows ordered by time they would tell no group from another.
+    statistics: type !== "text",
   };
 }

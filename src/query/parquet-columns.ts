@@ -15,11 +15,10 @@ export interface ParquetColumn {
   readonly type: ParquetType;
   /** Whether values grow from row to row, mostly by little. */
   readonly isAscending?: boolean;
-  /** Values that hardly ever repeat: neither their least nor their greatest helps a reader. */
-  readonly isUnique?: boolean;
   readonly read: (entry: Row) => ParquetValue;
 }
 
+/** The time of an entry, of which up to three columns are made. */
 const readTimestamp = rememberLast((entry) => timeOf(entry, "timestamp"));
 
 /**
@@ -41,7 +40,7 @@ export const PARQUET_COLUMNS: { readonly [table in Signal]: readonly ParquetColu
     timestamp(),
     text("level"),
     text("node"),
-    { ...text("message"), isUnique: true },
+    text("message"),
     id("trace_id"),
     id("span_id"),
     text("dataflow"),
@@ -101,7 +100,7 @@ function text(name: string): ParquetColumn {
 }
 
 function id(name: string): ParquetColumn {
-  return { name, type: "text", isUnique: true, read: (entry) => textOf(entry, name) || null };
+  return { name, type: "text", read: (entry) => textOf(entry, name) || null };
 }
 
 function json(name: string): ParquetColumn {
@@ -109,7 +108,7 @@ function json(name: string): ParquetColumn {
     const value = ownValue(entry, name);
     return value === undefined ? null : JSON.stringify(value);
   };
-  return { name, type: "text", isUnique: true, read };
+  return { name, type: "text", read };
 }
 
 function time(name: string): ParquetColumn {
@@ -137,7 +136,7 @@ function endTime(): ParquetColumn {
 function int32(name: string): ParquetColumn {
   const read = (entry: Row): ParquetValue => {
     const value = numberOf(entry, name);
-    return value === (value ?? 0) >> 0 ? value : null;
+    return value !== null && value === (value | 0) ? value : null;
   };
   return { name, type: "int32", read };
 }
