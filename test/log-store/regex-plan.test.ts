@@ -48,6 +48,7 @@ const atom = fc.oneof(
   },
   { weight: 2, arbitrary: fc.constantFrom("^", "$", "\\b", "\\B", "\\A", "\\z") },
 );
+const flags = fc.constantFrom("(?i)", "(?-i)", "(?s)", "(?m)", "(?U)");
 const repeat = fc.constantFrom("*", "+", "?", "*?", "+?", "{2}", "{1,3}", "{2,}", "{0,2}?", "{0}");
 const group = fc.constantFrom("(", "(?:", "(?i:", "(?s:", "(?m:", "(?-i:", "(?P<n>", "(?ims)(");
 const source = fc.letrec<{ sequence: string; term: string }>((tie) => ({
@@ -56,11 +57,12 @@ const source = fc.letrec<{ sequence: string; term: string }>((tie) => ({
     .map((terms) => terms.join("")),
   term: fc.oneof(
     { maxDepth: 3, depthIdentifier: "regex" },
-    { weight: 5, arbitrary: atom },
-    { weight: 3, arbitrary: fc.tuple(atom, repeat).map(([one, times]) => one + times) },
-    { weight: 2, arbitrary: fc.constantFrom(".*", ".+", ".*?", "[^\\n]*", "(?s:.*)") },
+    { weight: 10, arbitrary: atom },
+    { weight: 1, arbitrary: flags },
+    { weight: 6, arbitrary: fc.tuple(atom, repeat).map(([one, times]) => one + times) },
+    { weight: 4, arbitrary: fc.constantFrom(".*", ".+", ".*?", "[^\\n]*", "(?s:.*)") },
     {
-      weight: 2,
+      weight: 4,
       arbitrary: fc
         .tuple(
           group,
@@ -188,7 +190,8 @@ describe("a plan", () => {
     "(.*a){12}b",
     "(a?){30}b",
     "foo(a+|b+)*c",
-    "x[ab]{1,40}[ab]{1,40}c",
+    "x[ab]{1,12}[ab]{1,12}c",
+    "x(a|a){7}c",
     String.raw`\pL+ x`,
     "(?i)straße",
   ])("%s is left to RE2JS", (pattern) => {
@@ -202,6 +205,20 @@ describe("a plan", () => {
     }
     // The same in two bytes a character, where a class may take one unit or two.
     expect(planRegex("^[^b]+$", false).test(`${long}é😀`.repeat(2))).toBe(true);
+  });
+
+  test.each([
+    ["a.*\\n*b", "a\nb", true],
+    ["(abb|b).*b", "abb", true],
+    ["(a(?i)b)c", "abC", false],
+    ["a(?i)b|c", "C", true],
+    ["(?i-i:a)", "A", false],
+    ["[\\]a-]+$", "]-a", true],
+    ["a{,2}", "a{,2}", true],
+    ["\\B", "a😀a", false],
+  ])("%j in %j is found: %j", (pattern, found, isFound) => {
+    expect(planRegex(pattern, false).test(found)).toBe(isFound);
+    expect(RE2JS.compile(pattern).test(found)).toBe(isFound);
   });
 
   test("`.*` stays inside a line, unless `s` is set", () => {
