@@ -1,12 +1,13 @@
 /**
- * Writes OTLP log requests in protobuf, from the back to the front: when a message's fields are
- * there, its length is known, so nothing is measured first or moved after.
+ * Writes OTLP requests in protobuf.
  *
- * The benchmarks and the fault client have this encoder of their own, so that a mistake in the
- * product's wire code cannot hide itself.
- *
- * Source: opentelemetry/proto/logs/v1/logs.proto and common.proto.
+ * Source: opentelemetry/proto/{logs,trace,metrics}/v1/*.proto and common.proto.
  */
+import type { Attribute } from "./protobuf-back-writer.ts";
+import { ProtobufBackWriter } from "./protobuf-back-writer.ts";
+
+export type { Attribute } from "./protobuf-back-writer.ts";
+
 export interface OtlpLog {
   readonly timeUnixNs: bigint;
   readonly severityNumber: number;
@@ -18,7 +19,49 @@ export interface OtlpLog {
   readonly spanId: string;
 }
 
-export type Attribute = readonly [key: string, value: string | number | boolean];
+export interface OtlpSpan {
+  readonly traceId: string;
+  readonly spanId: string;
+  /** Hex, "" for none. */
+  readonly parentSpanId: string;
+  readonly name: string;
+  readonly kind: number;
+  readonly startUnixNs: bigint;
+  readonly endUnixNs: bigint;
+  readonly statusCode: number;
+  readonly statusMessage: string;
+  readonly attributes: readonly Attribute[];
+}
+
+/** A metric with its data points; `value` of a counter is cumulative, of a histogram absent. */
+export interface OtlpMetric {
+  readonly kind: "gauge" | "counter" | "histogram";
+  readonly name: string;
+  readonly unit: string;
+  readonly points: readonly OtlpPoint[];
+}
+
+export interface OtlpPoint {
+  readonly startUnixNs: bigint;
+  readonly timeUnixNs: bigint;
+  readonly attributes: readonly Attribute[];
+  readonly value: number;
+  readonly isInteger: boolean;
+  readonly histogram: OtlpHistogram | undefined;
+}
+
+export interface OtlpHistogram {
+  readonly sum: number;
+  readonly bounds: readonly number[];
+  /** One more than there are bounds. */
+  readonly bucketCounts: readonly number[];
+}
+
+export interface OtlpGroup<Item> {
+  readonly resource: readonly Attribute[];
+  readonly scopeName: string;
+  readonly items: readonly Item[];
+}
 
 export interface OtlpLogGroup {
   readonly resource: readonly Attribute[];
@@ -26,143 +69,141 @@ export interface OtlpLogGroup {
   readonly logs: readonly OtlpLog[];
 }
 
-const VARINT = 0;
-const FIXED64 = 1;
-const BYTES = 2;
-const FIXED32 = 5;
-const START_BYTES = 1024 * 1024;
+const CUMULATIVE = 2;
 
+/** Writes `ExportLogsServiceRequest`s. */
 export class OtlpLogWriter {
-  #buffer = Buffer.allocUnsafe(START_BYTES);
-  /** First byte written; everything from here to the end is the message. */
-  #start = START_BYTES;
+  readonly #writer = new ProtobufBackWriter();
 
-  /** One `ExportLogsServiceRequest`; the bytes are the caller's own. */
+  /** The bytes are the caller's own. */
   encodeRequest(groups: readonly OtlpLogGroup[]): Uint8Array {
-    this.#start = this.#buffer.length;
-    for (const group of groups.toReversed()) {
-      const end = this.#mark();
-      const scopeEnd = this.#mark();
-      for (const log of group.logs.toReversed()) this.#log(log, group.resource);
-      const nameEnd = this.#mark();
-      this.#string(1, group.scopeName);
-      this.#close(1, nameEnd);
-      this.#close(2, scopeEnd);
-      const resourceEnd = this.#mark();
-      this.#attributes(1, group.resource);
-      this.#close(1, resourceEnd);
-      this.#close(1, end);
-    }
-    return Uint8Array.prototype.slice.call(this.#buffer, this.#start);
+    const items = groups.map(({ logs, ...group }) => ({ ...group, items: logs }));
+    return writeRequest(this.#writer, items, (log) => this.#log(log));
   }
 
-  #log(log: OtlpLog, resource: readonly Attribute[]): void {
-    // More than any log's fields take; strings are at most three bytes a character.
-    this.#reserve(4096 + 3 * log.body.length + 1024 * (log.attributes.length + resource.length));
-    const end = this.#mark();
-    this.#fixed64(11, log.timeUnixNs + 12_345n);
-    if (log.spanId !== "") this.#hex(10, log.spanId);
+  #log(log: OtlpLog): void {
+    const writer = this.#writer;
+    const end = writer.mark();
+    writer.fixed64(11, log.timeUnixNs + 12_345n);
+    if (log.spanId !== "") writer.hex(10, log.spanId);
     if (log.traceId !== "") {
-      this.#hex(9, log.traceId);
-      this.#fixed32(8, 1);
+      writer.hex(9, log.traceId);
+      writer.fixed32(8, 1);
     }
-    this.#attributes(6, log.attributes);
-    const bodyEnd = this.#mark();
-    this.#string(1, log.body);
-    this.#close(5, bodyEnd);
-    this.#string(3, log.severityText);
-    this.#varint(log.severityNumber);
-    this.#varint((2 << 3) | VARINT);
-    this.#fixed64(1, log.timeUnixNs);
-    this.#close(2, end);
+    writer.attributes(6, log.attributes);
+    const bodyEnd = writer.mark();
+    writer.string(1, log.body);
+    writer.close(5, bodyEnd);
+    writer.string(3, log.severityText);
+    writer.varint(2, log.severityNumber);
+    writer.fixed64(1, log.timeUnixNs);
+    writer.close(2, end);
+  }
+}
+
+/** Writes `ExportTraceServiceRequest`s. */
+export class OtlpTraceWriter {
+  readonly #writer = new ProtobufBackWriter();
+
+  /** The bytes are the caller's own. */
+  encodeRequest(groups: readonly OtlpGroup<OtlpSpan>[]): Uint8Array {
+    return writeRequest(this.#writer, groups, (span) => this.#span(span));
   }
 
-  #attributes(field: number, attributes: readonly Attribute[]): void {
-    for (let index = attributes.length - 1; index >= 0; index--) {
-      const attribute = attributes[index];
-      if (attribute === undefined) continue;
-      const end = this.#mark();
-      const valueEnd = this.#mark();
-      this.#value(attribute[1]);
-      this.#close(2, valueEnd);
-      this.#string(1, attribute[0]);
-      this.#close(field, end);
+  #span(span: OtlpSpan): void {
+    const writer = this.#writer;
+    const end = writer.mark();
+    writer.fixed32(16, 0x101);
+    const statusEnd = writer.mark();
+    if (span.statusCode !== 0) writer.varint(3, span.statusCode);
+    if (span.statusMessage !== "") writer.string(2, span.statusMessage);
+    writer.close(15, statusEnd);
+    writer.attributes(9, span.attributes);
+    writer.fixed64(8, span.endUnixNs);
+    writer.fixed64(7, span.startUnixNs);
+    writer.varint(6, span.kind);
+    writer.string(5, span.name);
+    if (span.parentSpanId !== "") writer.hex(4, span.parentSpanId);
+    writer.hex(2, span.spanId);
+    writer.hex(1, span.traceId);
+    writer.close(2, end);
+  }
+}
+
+/** Writes `ExportMetricsServiceRequest`s. */
+export class OtlpMetricWriter {
+  readonly #writer = new ProtobufBackWriter();
+
+  /** The bytes are the caller's own. */
+  encodeRequest(groups: readonly OtlpGroup<OtlpMetric>[]): Uint8Array {
+    return writeRequest(this.#writer, groups, (metric) => this.#metric(metric));
+  }
+
+  #metric({ kind, name, unit, points }: OtlpMetric): void {
+    const writer = this.#writer;
+    const end = writer.mark();
+    const dataEnd = writer.mark();
+    if (kind === "counter") writer.varint(3, 1);
+    if (kind !== "gauge") writer.varint(2, CUMULATIVE);
+    for (const point of points.toReversed()) {
+      const pointEnd = writer.mark();
+      if (point.histogram === undefined) this.#number(point);
+      else this.#histogram(point, point.histogram);
+      writer.close(1, pointEnd);
     }
+    writer.close(kind === "gauge" ? 5 : kind === "counter" ? 7 : 9, dataEnd);
+    writer.string(3, unit);
+    writer.string(1, name);
+    writer.close(2, end);
   }
 
-  #value(value: string | number | boolean): void {
-    if (typeof value === "string") {
-      this.#string(1, value);
-    } else if (typeof value === "boolean") {
-      this.#varint(value ? 1 : 0);
-      this.#varint((2 << 3) | VARINT);
-    } else if (Number.isSafeInteger(value) && value >= 0) {
-      this.#varint(value);
-      this.#varint((3 << 3) | VARINT);
-    } else {
-      this.#start -= 8;
-      this.#buffer.writeDoubleLE(value, this.#start);
-      this.#varint((4 << 3) | FIXED64);
-    }
+  #number({ attributes, value, isInteger, timeUnixNs, startUnixNs }: OtlpPoint): void {
+    const writer = this.#writer;
+    writer.attributes(7, attributes);
+    if (isInteger) writer.fixed64(6, BigInt(value));
+    else writer.double(4, value);
+    writer.fixed64(3, timeUnixNs);
+    writer.fixed64(2, startUnixNs);
   }
 
-  #mark(): number {
-    return this.#buffer.length - this.#start;
+  #histogram(
+    { attributes, timeUnixNs, startUnixNs }: OtlpPoint,
+    { sum, bounds, bucketCounts }: OtlpHistogram,
+  ): void {
+    const writer = this.#writer;
+    writer.attributes(9, attributes);
+    const boundsEnd = writer.mark();
+    for (const bound of bounds.toReversed()) writer.packedDouble(bound);
+    writer.close(7, boundsEnd);
+    const countsEnd = writer.mark();
+    for (const count of bucketCounts.toReversed()) writer.packedFixed64(BigInt(count));
+    writer.close(6, countsEnd);
+    writer.double(5, sum);
+    writer.fixed64(4, BigInt(bucketCounts.reduce((total, count) => total + count, 0)));
+    writer.fixed64(3, timeUnixNs);
+    writer.fixed64(2, startUnixNs);
   }
+}
 
-  /** Closes the message whose fields were written since `mark`. */
-  #close(field: number, mark: number): void {
-    this.#varint(this.#buffer.length - this.#start - mark);
-    this.#varint((field << 3) | BYTES);
+/** The frame that the three have in common: resource, scope, items. */
+function writeRequest<Item>(
+  writer: ProtobufBackWriter,
+  groups: readonly OtlpGroup<Item>[],
+  writeItem: (item: Item) => void,
+): Uint8Array {
+  writer.clear();
+  for (const { resource, scopeName, items } of groups.toReversed()) {
+    const end = writer.mark();
+    const scopeEnd = writer.mark();
+    for (const item of items.toReversed()) writeItem(item);
+    const nameEnd = writer.mark();
+    writer.string(1, scopeName);
+    writer.close(1, nameEnd);
+    writer.close(2, scopeEnd);
+    const resourceEnd = writer.mark();
+    writer.attributes(1, resource);
+    writer.close(1, resourceEnd);
+    writer.close(1, end);
   }
-
-  #string(field: number, text: string): void {
-    const size = Buffer.byteLength(text);
-    this.#start -= size;
-    this.#buffer.write(text, this.#start, size);
-    this.#varint(size);
-    this.#varint((field << 3) | BYTES);
-  }
-
-  #hex(field: number, digits: string): void {
-    const size = digits.length / 2;
-    this.#start -= size;
-    this.#buffer.write(digits, this.#start, size, "hex");
-    this.#varint(size);
-    this.#varint((field << 3) | BYTES);
-  }
-
-  #fixed64(field: number, value: bigint): void {
-    this.#start -= 8;
-    this.#buffer.writeBigUInt64LE(value, this.#start);
-    this.#varint((field << 3) | FIXED64);
-  }
-
-  #fixed32(field: number, value: number): void {
-    this.#start -= 4;
-    this.#buffer.writeUInt32LE(value, this.#start);
-    this.#varint((field << 3) | FIXED32);
-  }
-
-  #varint(value: number): void {
-    let size = 1;
-    for (let rest = value; rest >= 128; rest = Math.floor(rest / 128)) size++;
-    this.#start -= size;
-    let rest = value;
-    for (let index = 0; index < size - 1; index++) {
-      this.#buffer[this.#start + index] = (rest % 128) | 128;
-      rest = Math.floor(rest / 128);
-    }
-    this.#buffer[this.#start + size - 1] = rest;
-  }
-
-  /** Makes room in front of what is written. */
-  #reserve(sizeBytes: number): void {
-    if (this.#start >= sizeBytes) return;
-    const length = this.#buffer.length - this.#start;
-    const larger = Buffer.allocUnsafe(2 * this.#buffer.length + sizeBytes);
-    this.#buffer.copy(larger, larger.length - length, this.#start);
-    this.#buffer = larger;
-    this.#start = larger.length - length;
-  }
+  return writer.finish();
 }
