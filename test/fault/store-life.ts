@@ -7,7 +7,7 @@ import {
   openStore,
   temporaryFolder,
 } from "../log-store/store-user.ts";
-import type { CrashOptions } from "./fault-storage.ts";
+import type { CrashOptions, FaultCall } from "./fault-storage.ts";
 import { FaultStorage } from "./fault-storage.ts";
 
 /** Small files, so that every commit begins one and every seal removes some. */
@@ -170,15 +170,20 @@ function reordered(): readonly Crash[] {
 /**
  * The syncs of a life that can be left out, and no crash behind them breaks a promise. Empty is
  * right, but for the one that makes a new store's manifest durable before there is anything in it.
+ * `choose` says which of them to try.
  */
-export async function needlessSyncs(life: Life): Promise<readonly string[]> {
+export async function needlessSyncs(
+  life: Life,
+  choose: (syncs: readonly FaultCall[]) => ReadonlySet<FaultCall> = (syncs) => new Set(syncs),
+): Promise<readonly string[]> {
   const { trace } = await undisturbed(life);
   const syncs = trace.filter(({ kind }) => kind === "sync" || kind === "syncDirectory");
+  const chosen = choose(syncs);
   const firstFrame = syncs.findIndex(({ path }) => path.endsWith(".journal"));
   const unnoticed: string[] = [];
   for (const [index, sync] of syncs.entries()) {
     const isHarmless = index < firstFrame && syncs[index - 1]?.path.endsWith("manifest.json.tmp");
-    if (isHarmless) continue;
+    if (isHarmless || !chosen.has(sync)) continue;
     const at = trace.indexOf(sync);
     let isNoticed = false;
     for (let halt = at + 2; halt <= trace.length + 1 && !isNoticed; halt++) {
