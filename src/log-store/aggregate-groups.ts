@@ -55,16 +55,16 @@ export class Groups {
       if (joined === undefined) joined = own;
       else joined = joinCodes(joined, own, mask, this.#joints[index - 1].numberOf);
     }
-    const { codes, codeCount, numberOf } = joined ?? uniformCodes(mask.length);
-    const rows = countRows(codes, codeCount, mask, weights);
-    const groups = new Int32Array(codeCount);
-    for (let code = 0; code < codeCount; code++) {
+    joined ??= uniformCodes(mask.length);
+    const rows = joined.count(mask, weights);
+    const groups = new Int32Array(rows.length);
+    for (let code = 0; code < rows.length; code++) {
       if (rows[code] === 0) continue;
-      const group = numberOf(code);
+      const group = joined.numberOf(code);
       groups[code] = group;
       this.#counts[group] = (this.#counts[group] ?? 0) + rows[code];
     }
-    for (const totals of this.#totals) totals?.add(block, mask, codes, groups);
+    for (const totals of this.#totals) totals?.add({ block, mask }, joined.codes(), groups);
   }
 
   /** The answer: groups ordered by their keys. */
@@ -118,24 +118,8 @@ export class Groups {
   }
 }
 
-/** How many matching rows have each code; a mask's bytes are 0 or 1. */
-function countRows(
-  codes: Uint32Array,
-  codeCount: number,
-  mask: Uint8Array,
-  weights: Uint32Array | undefined,
-): Uint32Array {
-  const counts = new Uint32Array(codeCount);
-  if (weights === undefined) {
-    for (let row = 0; row < mask.length; row++) counts[codes[row]] += mask[row];
-  } else {
-    for (let row = 0; row < mask.length; row++) counts[codes[row]] += mask[row] * weights[row];
-  }
-  return counts;
-}
-
-/** More than any key has values, so that (left, right) is one exact number. */
-const RADIX = 2 ** 24;
+/** More than `GROUPS_MAX`, and so small that most pairs are small integers, which maps like best. */
+const RADIX = 2 ** 17;
 
 /** Pairs of numbers, numbered as they are met. */
 class PairNumbers {

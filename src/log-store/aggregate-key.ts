@@ -9,6 +9,7 @@ import { fieldColumn } from "./field-column.ts";
 import type { GroupKey } from "./log-store.ts";
 import { GROUPS_MAX } from "./log-store.ts";
 import type { RowCodes } from "./row-codes.ts";
+import { ArrayCodes } from "./row-codes.ts";
 
 /** Errors: `QUERY_TOO_LARGE`. */
 export function checkGroupCount(count: number): void {
@@ -25,6 +26,11 @@ export class KeyValues {
   readonly #values: (string | null)[] = [];
   /** For a time key: the number of each interval since 1970. */
   readonly #intervals = new Map<number, number>();
+  /** The numbers of the codes that were last met, -1 where not yet; blocks of a segment share them. */
+  #known: { readonly owner: object; readonly numbers: Int32Array } = {
+    owner: this,
+    numbers: new Int32Array(0),
+  };
 
   constructor(key: GroupKey, signal: Signal) {
     this.name = key.name;
@@ -42,16 +48,14 @@ export class KeyValues {
   }
 
   #columnCodes(column: Extract<FieldColumn, { kind: "coded" }>): RowCodes {
-    const { codes, codeCount } = column;
-    const numbers = new Int32Array(codeCount).fill(-1);
-    return {
-      codes: codes instanceof Uint32Array ? codes : new Uint32Array(codes),
-      codeCount,
-      numberOf: (code) => {
-        if (numbers[code] < 0) numbers[code] = this.#numberOf(column.valuesOf(code));
-        return numbers[code];
-      },
-    };
+    const { codes, codeCount, owner } = column;
+    const isKnown = this.#known.owner === owner && this.#known.numbers.length >= codeCount;
+    const numbers = isKnown ? this.#known.numbers : new Int32Array(codeCount).fill(-1);
+    this.#known = { owner, numbers };
+    return new ArrayCodes(codes, codeCount, (code) => {
+      if (numbers[code] < 0) numbers[code] = this.#numberOf(column.valuesOf(code));
+      return numbers[code];
+    });
   }
 
   /** Each matching row's value is read; its number in all blocks is its code. */
@@ -60,7 +64,7 @@ export class KeyValues {
     for (let row = 0; row < mask.length; row++) {
       if (mask[row] === 1) codes[row] = this.#numberOf(column.valuesOf(row));
     }
-    return { codes, codeCount: Math.max(1, this.#values.length), numberOf: (code) => code };
+    return new ArrayCodes(codes, Math.max(1, this.#values.length), (code) => code);
   }
 
   /** Intervals count from 1970. Rows mostly stand by time: most are in the interval before. */
@@ -94,11 +98,10 @@ export class KeyValues {
       }
       codes[row] = code;
     }
-    return {
-      codes,
-      codeCount: Math.max(1, indexes.length),
-      numberOf: (known) => this.#intervalNumber(indexes[known], intervalNs),
-    };
+    const codeCount = Math.max(1, indexes.length);
+    return new ArrayCodes(codes, codeCount, (known) =>
+      this.#intervalNumber(indexes[known], intervalNs),
+    );
   }
 
   #intervalNumber(index: number, intervalNs: bigint): number {

@@ -2,6 +2,7 @@ import type { Signal } from "../core/record.ts";
 import type { Block } from "./block.ts";
 import { fieldColumn } from "./field-column.ts";
 import type { Stat } from "./log-store.ts";
+import type { Codes } from "./row-codes.ts";
 import { numberOf } from "./value-test.ts";
 
 /** What one stat over a field's numbers has gathered for each group. */
@@ -19,7 +20,11 @@ export class StatTotals {
   }
 
   /** Adds the matching rows; row `i` is in the group `groups[codes[i]]`. */
-  add(block: Block, mask: Uint8Array, codes: Uint32Array, groups: Int32Array): void {
+  add(
+    { block, mask }: { readonly block: Block; readonly mask: Uint8Array },
+    codes: Codes,
+    groups: Int32Array,
+  ): void {
     const column = fieldColumn(this.#stat.field, this.#signal, block);
     const valueCodes = column.kind === "coded" ? column.codes : undefined;
     for (let row = 0; row < mask.length; row++) {

@@ -29,6 +29,8 @@ export type FieldColumn =
       readonly kind: "coded";
       readonly codes: Uint32Array | Uint8Array;
       readonly codeCount: number;
+      /** Codes of columns of the same field with the same owner mean the same. */
+      readonly owner: object;
       valuesOf(code: number): readonly AnyValue[];
     }
   | { readonly kind: "rows"; valuesOf(row: number): readonly AnyValue[] };
@@ -124,6 +126,7 @@ function resourceColumn(
     kind: "coded",
     codes: ids,
     codeCount: dictionary.count,
+    owner: dictionary,
     valuesOf: (id) => values(resourceOf(dictionary, id)),
   };
 }
@@ -134,6 +137,7 @@ function scopeColumn(block: Block): FieldColumn {
     kind: "coded",
     codes: ids,
     codeCount: dictionary.count,
+    owner: dictionary,
     valuesOf: (id) => presentText(scopeOf(dictionary, id).name),
   };
 }
@@ -145,9 +149,13 @@ function textColumn(signal: Signal, block: Block, name: string): FieldColumn {
     kind: "coded",
     codes: ids,
     codeCount: dictionary.count,
+    owner: dictionary,
     valuesOf: (id) => presentText(textOf(dictionary, id)),
   };
 }
+
+/** Severities mean the same in all blocks. */
+const SEVERITIES = {};
 
 function levelColumn(signal: Signal, block: Block): FieldColumn {
   if (!hasColumn(signal, "severity")) return NO_FIELD;
@@ -155,6 +163,7 @@ function levelColumn(signal: Signal, block: Block): FieldColumn {
     kind: "coded",
     codes: block.u8("severity"),
     codeCount: 256,
+    owner: SEVERITIES,
     valuesOf: (severity) => [severityName(severity)],
   };
 }

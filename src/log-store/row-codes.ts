@@ -3,16 +3,97 @@
  * several. Rows with the same code have the same value there; codes mean nothing in other blocks.
  */
 export interface RowCodes {
-  /** Rows that do not match may have any code below `codeCount`. */
-  readonly codes: Uint32Array;
   readonly codeCount: number;
   /** The number that the code's value has in all blocks. Asked only for codes of matching rows. */
   readonly numberOf: (code: number) => number;
+  /** Rows that do not match have any code below `codeCount`. */
+  codes(): Codes;
+  /** How many matching rows have each code; with `weights` each row stands for so many. */
+  count(mask: Uint8Array, weights: Uint32Array | undefined): Uint32Array;
+}
+
+export type Codes = Uint8Array | Uint32Array;
+
+/** Codes that stand in an array. A mask's bytes are 0 or 1, so loops need no branch for it. */
+export class ArrayCodes implements RowCodes {
+  readonly codeCount: number;
+  readonly numberOf: (code: number) => number;
+  readonly #codes: Codes;
+
+  constructor(codes: Codes, codeCount: number, numberOf: (code: number) => number) {
+    this.#codes = codes;
+    this.codeCount = codeCount;
+    this.numberOf = numberOf;
+  }
+
+  codes(): Codes {
+    return this.#codes;
+  }
+
+  count(mask: Uint8Array, weights: Uint32Array | undefined): Uint32Array {
+    const codes = this.#codes;
+    const counts = new Uint32Array(this.codeCount);
+    if (weights === undefined) {
+      for (let row = 0; row < mask.length; row++) counts[codes[row]] += mask[row];
+    } else {
+      for (let row = 0; row < mask.length; row++) counts[codes[row]] += mask[row] * weights[row];
+    }
+    return counts;
+  }
+}
+
+/** What rows have on the left and on the right; counted without an array of the joint codes. */
+class JointCodes implements RowCodes {
+  readonly codeCount: number;
+  readonly numberOf: (code: number) => number;
+  readonly #left: Codes;
+  readonly #right: Codes;
+  readonly #radix: number;
+
+  constructor(
+    left: RowCodes,
+    right: RowCodes,
+    numberOf: (leftNumber: number, rightNumber: number) => number,
+  ) {
+    const radix = right.codeCount;
+    this.codeCount = left.codeCount * radix;
+    this.numberOf = (code) =>
+      numberOf(left.numberOf(Math.floor(code / radix)), right.numberOf(code % radix));
+    this.#left = left.codes();
+    this.#right = right.codes();
+    this.#radix = radix;
+  }
+
+  codes(): Codes {
+    const left = this.#left;
+    const right = this.#right;
+    const radix = this.#radix;
+    const codes = new Uint32Array(left.length);
+    for (let row = 0; row < codes.length; row++) codes[row] = left[row] * radix + right[row];
+    return codes;
+  }
+
+  count(mask: Uint8Array, weights: Uint32Array | undefined): Uint32Array {
+    const left = this.#left;
+    const right = this.#right;
+    const radix = this.#radix;
+    const counts = new Uint32Array(this.codeCount);
+    if (weights === undefined) {
+      for (let row = 0; row < mask.length; row++) {
+        counts[left[row] * radix + right[row]] += mask[row];
+      }
+    } else {
+      for (let row = 0; row < mask.length; row++) {
+        counts[left[row] * radix + right[row]] += mask[row] * weights[row];
+      }
+    }
+    return counts;
+  }
 }
 
 /** All rows have the same value, number 0. */
 export function uniformCodes(rows: number): RowCodes {
-  return { codes: new Uint32Array(rows), codeCount: 1, numberOf: () => 0 };
+  return new ArrayCodes(new Uint8Array(rows), 1, () => 0);
 }
 
 /** Arrays over codes stay this small beside the rows that are counted. */
@@ -28,29 +109,18 @@ export function joinCodes(
   left: RowCodes,
   right: RowCodes,
   mask: Uint8Array,
-  numberOf: (left: number, right: number) => number,
+  numberOf: (leftNumber: number, rightNumber: number) => number,
 ): RowCodes {
   const codesMax = CODES_PER_ROW_MAX * mask.length;
-  const isLarge = left.codeCount * right.codeCount > codesMax;
-  const outer = isLarge ? compactCodes(left, mask) : left;
-  const inner = isLarge ? compactCodes(right, mask) : right;
-  const radix = inner.codeCount;
-  const codes = new Uint32Array(mask.length);
-  for (let row = 0; row < codes.length; row++) {
-    codes[row] = outer.codes[row] * radix + inner.codes[row];
-  }
-  const joined: RowCodes = {
-    codes,
-    codeCount: outer.codeCount * radix,
-    numberOf: (code) =>
-      numberOf(outer.numberOf(Math.floor(code / radix)), inner.numberOf(code % radix)),
-  };
-  return joined.codeCount > codesMax ? compactSparseCodes(joined, mask) : joined;
+  if (left.codeCount * right.codeCount <= codesMax) return new JointCodes(left, right, numberOf);
+  const joint = new JointCodes(compactCodes(left, mask), compactCodes(right, mask), numberOf);
+  return joint.codeCount <= codesMax ? joint : compactSparseCodes(joint, mask);
 }
 
 /** The same with only the codes that matching rows have, as they are met. */
-function compactCodes({ codes, codeCount, numberOf }: RowCodes, mask: Uint8Array): RowCodes {
-  const renumbered = new Int32Array(codeCount).fill(-1);
+function compactCodes(all: RowCodes, mask: Uint8Array): RowCodes {
+  const codes = all.codes();
+  const renumbered = new Int32Array(all.codeCount).fill(-1);
   const compact = new Uint32Array(codes.length);
   const known: number[] = [];
   for (let row = 0; row < codes.length; row++) {
@@ -59,11 +129,12 @@ function compactCodes({ codes, codeCount, numberOf }: RowCodes, mask: Uint8Array
     if (renumbered[code] < 0) renumbered[code] = known.push(code) - 1;
     compact[row] = renumbered[code];
   }
-  return compacted(compact, known, numberOf);
+  return compacted(all, compact, known);
 }
 
 /** The same where there are too many codes for an array over them. */
-function compactSparseCodes({ codes, numberOf }: RowCodes, mask: Uint8Array): RowCodes {
+function compactSparseCodes(all: RowCodes, mask: Uint8Array): RowCodes {
+  const codes = all.codes();
   const renumbered = new Map<number, number>();
   const compact = new Uint32Array(codes.length);
   const known: number[] = [];
@@ -77,17 +148,9 @@ function compactSparseCodes({ codes, numberOf }: RowCodes, mask: Uint8Array): Ro
     }
     compact[row] = number;
   }
-  return compacted(compact, known, numberOf);
+  return compacted(all, compact, known);
 }
 
-function compacted(
-  codes: Uint32Array,
-  known: readonly number[],
-  numberOf: RowCodes["numberOf"],
-): RowCodes {
-  return {
-    codes,
-    codeCount: Math.max(1, known.length),
-    numberOf: (code) => numberOf(known[code]),
-  };
+function compacted(all: RowCodes, codes: Uint32Array, known: readonly number[]): RowCodes {
+  return new ArrayCodes(codes, Math.max(1, known.length), (code) => all.numberOf(known[code]));
 }
