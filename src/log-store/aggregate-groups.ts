@@ -67,6 +67,11 @@ export class Groups {
     for (const totals of this.#totals) totals?.add({ block, mask }, joined.codes(), groups);
   }
 
+  /** Adds so many rows, where there are no keys and only counts. */
+  addUngrouped(count: number): void {
+    this.#counts[0] += count;
+  }
+
   /** The answer: groups ordered by their keys. */
   rows(): AggregateResult["rows"] {
     const groups = Array.from(this.#counts, (count, group) => ({

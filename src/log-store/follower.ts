@@ -1,5 +1,6 @@
 import type { FollowBatch, FollowRequest } from "./log-store.ts";
 import { entryWriter } from "./entry-writer.ts";
+import { LineBuffer } from "./line-buffer.ts";
 import type { OpenBlockSlice } from "./open-block.ts";
 import { OpenBlockReader } from "./open-block.ts";
 import type { Predicate } from "./predicate.ts";
@@ -33,22 +34,22 @@ export class Follower {
     this.#predicate.narrow(block, mask);
     if (!mask.includes(1)) return;
     const write = entryWriter(this.signal, block);
-    let text = "";
+    const lines = new LineBuffer();
     let count = 0;
     for (let row = 0; row < mask.length; row++) {
       if (mask[row] === 0) continue;
       // A reader that is behind costs a count, not a line.
-      if (this.#bufferedBytes + text.length >= this.#bufferBytesMax) {
+      if (this.#bufferedBytes + lines.length >= this.#bufferBytesMax) {
         this.#missed += 1;
         continue;
       }
-      text += write(row);
+      write(row, lines);
       count += 1;
     }
     if (count > 0) {
-      const lines = new TextEncoder().encode(text);
-      this.#batches.push({ lines, count });
-      this.#bufferedBytes += lines.length;
+      const taken = lines.take();
+      this.#batches.push({ lines: taken, count });
+      this.#bufferedBytes += taken.length;
     }
     this.#wake?.();
   }

@@ -13,6 +13,7 @@ import type { FilterKey } from "./filters/filter-key.ts";
 import type { Probe } from "./filters/probe.ts";
 import { requiredWordKeys } from "./filters/word-keys.ts";
 import type { Predicate } from "./predicate.ts";
+import type { SegmentTexts } from "./segment-texts.ts";
 import type { TextMatcher } from "./text-matcher.ts";
 import { compileTextMatch } from "./text-matcher.ts";
 
@@ -80,6 +81,26 @@ export class TextPredicate implements Predicate {
   mayMatch(probe: Probe): boolean {
     return this.#words.every((key) => probe.mayHoldWord(key));
   }
+
+  countRows(segment: SegmentTexts): number | undefined {
+    if (this.#hasName(segment)) return undefined;
+    const attributes = segment.clauses("attributes");
+    const bodies = this.#signal === "logs" ? segment.clauses("body") : undefined;
+    if (attributes === undefined || (this.#signal === "logs" && bodies === undefined)) {
+      return undefined;
+    }
+    const inAttributes = this.#attributes.countRows(attributes);
+    const inBodies = bodies === undefined ? 0 : this.#bodies.countRows(bodies);
+    // Rows that match in both would count twice.
+    if (inAttributes === 0) return inBodies;
+    return inBodies === 0 ? inAttributes : undefined;
+  }
+
+  #hasName(segment: SegmentTexts): boolean {
+    if (this.#signal === "metrics") return false;
+    const dictionary = segment.dictionary(this.#signal === "logs" ? "event_name" : "name");
+    return this.#names.of(dictionary).includes(1);
+  }
 }
 
 function hasStringMatch(
@@ -122,6 +143,11 @@ export class MessagePredicate implements Predicate {
 
   mayMatch(probe: Probe): boolean {
     return this.#words.every((key) => probe.mayHoldWord(key));
+  }
+
+  countRows(segment: SegmentTexts): number | undefined {
+    const bodies = segment.clauses("body");
+    return bodies === undefined ? undefined : this.#bodies.countRows(bodies);
   }
 }
 

@@ -6,6 +6,7 @@ import type { FieldColumn } from "./field-column.ts";
 import { fieldColumn } from "./field-column.ts";
 import type { Probe } from "./filters/probe.ts";
 import { MessagePredicate, TextPredicate } from "./predicate-text.ts";
+import type { SegmentTexts } from "./segment-texts.ts";
 import type { ValueTest } from "./value-test.ts";
 import { compileFieldTest } from "./value-test.ts";
 
@@ -22,14 +23,16 @@ export interface Predicate {
   narrow(block: Block, mask: Uint8Array): void;
   /** False where no row of what is probed can match. */
   mayMatch(probe: Probe): boolean;
+  /** How many rows of a segment match, where its dictionaries tell it; undefined where they do not. */
+  countRows(segment: SegmentTexts): number | undefined;
 }
 
 export function compileFilter(filter: Filter, signal: Signal): Predicate {
   switch (filter.kind) {
     case "all":
-      return { cost: 0, narrow: () => undefined, mayMatch: () => true };
+      return ALL;
     case "none":
-      return { cost: 0, narrow: (_, mask) => void mask.fill(0), mayMatch: () => false };
+      return NONE;
     case "and":
       return new AndPredicate(filter.of.map((part) => compileFilter(part, signal)));
     case "or":
@@ -54,10 +57,18 @@ export function compileFilter(filter: Filter, signal: Signal): Predicate {
   }
 }
 
+const ALL: Predicate = {
+  cost: 0,
+  narrow: () => undefined,
+  mayMatch: () => true,
+  countRows: ({ rows }) => rows,
+};
+
 const NONE: Predicate = {
   cost: 0,
   narrow: (_, mask) => void mask.fill(0),
   mayMatch: () => false,
+  countRows: () => 0,
 };
 
 class AndPredicate implements Predicate {
@@ -78,6 +89,17 @@ class AndPredicate implements Predicate {
 
   mayMatch(probe: Probe): boolean {
     return this.#parts.every((part) => part.mayMatch(probe));
+  }
+
+  countRows(segment: SegmentTexts): number | undefined {
+    let least: number | undefined = segment.rows;
+    for (const part of this.#parts) {
+      const count = part.countRows(segment);
+      if (count === 0) return 0;
+      if (count === segment.rows) continue;
+      least = least === segment.rows ? count : undefined;
+    }
+    return least;
   }
 }
 
@@ -106,6 +128,17 @@ class OrPredicate implements Predicate {
   mayMatch(probe: Probe): boolean {
     return this.#parts.some((part) => part.mayMatch(probe));
   }
+
+  countRows(segment: SegmentTexts): number | undefined {
+    let greatest: number | undefined = 0;
+    for (const part of this.#parts) {
+      const count = part.countRows(segment);
+      if (count === segment.rows) return segment.rows;
+      if (count === 0) continue;
+      greatest = greatest === 0 ? count : undefined;
+    }
+    return greatest;
+  }
 }
 
 class NotPredicate implements Predicate {
@@ -125,6 +158,11 @@ class NotPredicate implements Predicate {
 
   mayMatch(): boolean {
     return true;
+  }
+
+  countRows(segment: SegmentTexts): number | undefined {
+    const count = this.#part.countRows(segment);
+    return count === undefined ? undefined : segment.rows - count;
   }
 }
 
@@ -147,6 +185,10 @@ class SeverityPredicate implements Predicate {
 
   mayMatch(probe: Probe): boolean {
     return probe.maxSeverity >= this.#min && probe.minSeverity <= this.#max;
+  }
+
+  countRows(): undefined {
+    return undefined;
   }
 }
 
@@ -185,6 +227,10 @@ class FieldPredicate implements Predicate {
 
   mayMatch(): boolean {
     return true;
+  }
+
+  countRows(): undefined {
+    return undefined;
   }
 }
 
@@ -233,6 +279,10 @@ class WholeIdPredicate implements Predicate {
 
   mayMatch(probe: Probe): boolean {
     return this.#name !== "trace_id" || probe.mayHoldTrace(this.#wanted);
+  }
+
+  countRows(): undefined {
+    return undefined;
   }
 }
 

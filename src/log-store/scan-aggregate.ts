@@ -18,6 +18,8 @@ interface Aggregation {
   readonly groups: Groups;
   readonly context: ScanContext;
   readonly canUseCounts: boolean;
+  /** Whether nothing but the number of rows is asked. */
+  readonly isOneCount: boolean;
 }
 
 /**
@@ -42,6 +44,10 @@ export function* aggregateSnapshot(
     groups,
     context,
     canUseCounts: context.useCounts && canUseCounts(request),
+    isOneCount:
+      context.useCounts &&
+      request.by.length === 0 &&
+      request.stats.every(({ kind }) => kind === "count"),
   };
   let stopped: string | undefined;
   const waiting = sourcesOf(snapshot, query.bounds);
@@ -49,13 +55,30 @@ export function* aggregateSnapshot(
     stopped = meter.exhausted() ?? groups.exhausted();
     const source = stopped === undefined ? waiting.pop() : undefined;
     if (source === undefined) break;
-    if (source.kind === "segment") waiting.push(...blocksOf(source, snapshot, query, context));
-    else addBlock(source, query);
+    if (source.kind !== "segment") addBlock(source, query);
+    else if (!addSegment(source, query)) {
+      waiting.push(...blocksOf(source, snapshot, query, context));
+    }
     meter.pause();
     yield undefined;
     meter.resume();
   }
   return { ...meter.end(stopped, undefined), rows: groups.rows() };
+}
+
+/** Adds a segment that lies wholly in the range and whose dictionaries tell its count; else false. */
+function addSegment(source: Extract<Source, { kind: "segment" }>, query: Aggregation): boolean {
+  const { isOneCount, bounds, meter, predicate, groups, context, snapshot } = query;
+  if (!isOneCount || !bounds.contains(source.span)) return false;
+  return guarded(meter, true, () => {
+    const segment = context.files.open(snapshot.directory, source.segment.file);
+    const before = segment.bytesRead;
+    const count = predicate.countRows(context.files.texts(segment));
+    meter.scannedBytes += segment.bytesRead - before;
+    if (count === undefined) return false;
+    groups.addUngrouped(count);
+    return true;
+  });
 }
 
 function addBlock(source: Exclude<Source, { kind: "segment" }>, query: Aggregation): void {

@@ -5,6 +5,7 @@ import { formatCursor, parseCursor } from "./cursor.ts";
 import type { EntryWriter } from "./entry-writer.ts";
 import { entryWriter } from "./entry-writer.ts";
 import { Heap } from "./heap.ts";
+import { LineBuffer } from "./line-buffer.ts";
 import type { SearchBatch, SearchEnd, SearchRequest } from "./log-store.ts";
 import { BATCH_ENTRIES_MAX } from "./log-store.ts";
 import { compileFilter } from "./predicate.ts";
@@ -74,8 +75,7 @@ export function* searchSnapshot(
     }
     if (head === undefined) break;
     heads.pop();
-    const line = guarded(meter, undefined, () => head.line());
-    last = batch.add(head, line);
+    last = batch.add(head, meter);
     left -= 1;
     if (head.advance()) heads.push(head);
     if (batch.isFull) {
@@ -144,12 +144,15 @@ class SearchOrder {
           seq[left] - seq[right]);
       // Sealed rows are in order already, and sorting what is sorted costs next to nothing.
       rows.sort(compare);
-      // What the entries show is read with the first one of them.
+      // What the entries show is read as they are written.
       const openWriter = (): EntryWriter => {
-        const before = bytesRead();
-        const writer = entryWriter(signal, block);
-        meter.scannedBytes += bytesRead() - before;
-        return writer;
+        let before = bytesRead();
+        const write = entryWriter(signal, block);
+        return (row, out) => {
+          write(row, out);
+          meter.scannedBytes += bytesRead() - before;
+          before = bytesRead();
+        };
       };
       return new BlockRun(Uint32Array.from(rows), { time, seq }, openWriter);
     });
@@ -196,10 +199,10 @@ class BlockRun {
     return this.#seq[this.#rows[this.#index]];
   }
 
-  /** The entry of the row it stands at. */
-  line(): string {
+  /** Writes the entry of the row it stands at. */
+  writeLine(out: LineBuffer): void {
     this.#writer ??= this.#openWriter();
-    return this.#writer(this.#rows[this.#index]);
+    this.#writer(this.#rows[this.#index], out);
   }
 
   /** Moves to the next row; false at the end. */
@@ -213,7 +216,7 @@ class BlockRun {
 class BatchBuilder {
   readonly #order: "newest" | "oldest";
   readonly #seqEnd: number;
-  #lines = "";
+  readonly #lines = new LineBuffer();
   #cursor: Cursor | undefined;
   count = 0;
 
@@ -227,7 +230,7 @@ class BatchBuilder {
   }
 
   /** Adds the row that a run stands at, and returns its cursor. A damaged row has no line. */
-  add(run: BlockRun, line: string | undefined): Cursor {
+  add(run: BlockRun, meter: QueryMeter): Cursor {
     this.#cursor = {
       order: this.#order,
       day: run.day,
@@ -235,18 +238,20 @@ class BatchBuilder {
       seq: run.seq,
       seqEnd: this.#seqEnd,
     };
-    if (line !== undefined) {
-      this.#lines += line;
-      this.count += 1;
-    }
+    const { length } = this.#lines;
+    const isWritten = guarded(meter, false, () => {
+      run.writeLine(this.#lines);
+      return true;
+    });
+    if (isWritten) this.count += 1;
+    else this.#lines.cut(length);
     return this.#cursor;
   }
 
   take(): SearchBatch {
     assert(this.#cursor !== undefined, "an empty batch was taken");
-    const lines = new TextEncoder().encode(this.#lines);
+    const lines = this.#lines.take();
     const batch = { lines, count: this.count, cursor: formatCursor(this.#cursor) };
-    this.#lines = "";
     this.count = 0;
     return batch;
   }

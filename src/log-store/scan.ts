@@ -124,6 +124,7 @@ export function blocksOf(
     const before = reader.bytesRead;
     const probes = probesOf(reader, meter, context);
     if (!predicate.mayMatch(probes.segment)) return [];
+    if (context.useCounts && predicate.countRows(context.files.texts(reader)) === 0) return [];
     const found = blocks.flatMap((header, index): Source[] => {
       const span = daySpan(segment.day, header);
       const mayMatch = bounds.overlaps(span) && predicate.mayMatch(probes.block(index));

@@ -7,6 +7,8 @@ import type { Probes } from "./filters/probe.ts";
 import { filterProbes } from "./filters/probe.ts";
 import { SegmentDamage } from "./segment-damage.ts";
 import { SegmentReader } from "./segment-reader.ts";
+import type { SegmentTexts } from "./segment-texts.ts";
+import { segmentTexts } from "./segment-texts.ts";
 
 /** Open segment files of one thread; each is a file handle and a footer. */
 const OPEN_FILES_MAX = 256;
@@ -60,6 +62,11 @@ export class SegmentFiles {
   /** The joint counts of a block; undefined where it has none. */
   counts(reader: SegmentReader, index: number): CountsBlock | undefined {
     return readCounts(reader, index, this.#cache);
+  }
+
+  /** What the segment's dictionaries tell of its texts. */
+  texts(reader: SegmentReader): SegmentTexts {
+    return segmentTexts(reader, this.#cache);
   }
 
   /** What can be asked of a segment before its rows are read. */

@@ -5,10 +5,14 @@ import type { ClauseShapes, ClauseTemplates } from "./clause-dictionary.ts";
 import { EQUAL_LENGTHS } from "./clause-encoder.ts";
 import { KEY_END, MARKS_END } from "./clause-marks.ts";
 
-/** What a column's clauses are read from; each is read when it is asked for, and cached. */
-export interface ClauseSource {
+/** The dictionaries of a segment's column; read when they are asked for, and cached. */
+export interface ClauseDictionaries {
   templates(): ClauseTemplates;
   shapes(): ClauseShapes;
+}
+
+/** What a block's clauses are read from; each is read when it is asked for, and cached. */
+export interface ClauseSource extends ClauseDictionaries {
   shapeIds(): Uint32Array;
   directory(): ClauseDirectory;
   /** A chunk, checked and decompressed. */
@@ -18,7 +22,7 @@ export interface ClauseSource {
 }
 
 /** A part of a chunk: slot `s` of its clause `i` is `data[starts[s * count + i], ends[…])`. */
-interface Part {
+export interface Part {
   readonly data: Uint8Array;
   readonly starts: Uint32Array;
   readonly ends: Uint32Array;
@@ -34,8 +38,6 @@ interface Part {
 export class ClauseColumn {
   readonly source: ClauseSource;
   readonly rows: number;
-  readonly #parts = new Map<number, Part>();
-  #occurrences: Occurrences | undefined;
 
   constructor(source: ClauseSource, rows: number) {
     this.source = source;
@@ -48,16 +50,8 @@ export class ClauseColumn {
     return rows.subarray(starts[template], starts[template + 1]);
   }
 
-  /** A clause's slots: which part, and where in it. `repeat` counts equal templates in a row. */
+  /** A part, made anew with each call: whoever needs it again keeps it. */
   part(index: number): Part {
-    const known = this.#parts.get(index);
-    if (known !== undefined) return known;
-    const part = this.#readPart(index);
-    this.#parts.set(index, part);
-    return part;
-  }
-
-  #readPart(index: number): Part {
     const directory = this.source.directory();
     const chunk = directory.partChunks[index];
     const data = this.source.chunk(chunk);
@@ -72,10 +66,6 @@ export class ClauseColumn {
   }
 
   occurrences(): Occurrences {
-    return (this.#occurrences ??= this.#makeOccurrences());
-  }
-
-  #makeOccurrences(): Occurrences {
     const { source } = this;
     const starts = source.derived("starts", () => this.#countOccurrences());
     const rows = source.derived("rows", () => this.#placeOccurrences(starts));
@@ -169,8 +159,9 @@ export class ClauseRowReader {
   readonly #shapes: ClauseShapes;
   readonly #shapeIds: Uint32Array;
   readonly #directory: ClauseDirectory;
+  #occurrences: Occurrences | undefined;
   /** The part used last, for each template: rows are mostly read in order. */
-  readonly #lastParts = new Map<number, number>();
+  readonly #lastParts = new Map<number, Part>();
 
   constructor(column: ClauseColumn) {
     const { source } = column;
@@ -230,7 +221,8 @@ export class ClauseRowReader {
 
   /** How many clauses of its template stand before the one at `index` of the row. */
   #ordinal(row: number, index: number, template: number): number {
-    const { starts, rows } = this.#column.occurrences();
+    this.#occurrences ??= this.#column.occurrences();
+    const { starts, rows } = this.#occurrences;
     let low = starts[template];
     let high = starts[template + 1];
     while (low < high) {
@@ -248,13 +240,12 @@ export class ClauseRowReader {
 
   #partOf(template: number, ordinal: number): Part {
     const last = this.#lastParts.get(template);
-    if (last !== undefined) {
-      const part = this.#column.part(last);
-      if (ordinal >= part.first && ordinal < part.first + part.count) return part;
+    if (last !== undefined && ordinal >= last.first && ordinal < last.first + last.count) {
+      return last;
     }
-    const index = this.#directory.partOf(template, ordinal);
-    this.#lastParts.set(template, index);
-    return this.#column.part(index);
+    const part = this.#column.part(this.#directory.partOf(template, ordinal));
+    this.#lastParts.set(template, part);
+    return part;
   }
 
   #reserve(length: number): void {

@@ -1,6 +1,7 @@
+import { foldCase } from "../../core/text-fold.ts";
 import { PerOwner } from "../block.ts";
 import type { TextMatcher } from "../text-matcher.ts";
-import type { ClauseColumn, ClauseSource } from "./clause-column.ts";
+import type { ClauseColumn, ClauseDictionaries } from "./clause-column.ts";
 import type { ClauseShapes, ClauseTemplates } from "./clause-dictionary.ts";
 import { findInSlots } from "./slot-search.ts";
 import type { TemplateNeedle } from "./template-search.ts";
@@ -39,7 +40,7 @@ export class ClauseSearch {
   }
 
   /** What the dictionaries say; undefined where no row can match. Reads the shapes only if need be. */
-  verdicts(source: ClauseSource): ShapeVerdicts | undefined {
+  verdicts(source: ClauseDictionaries): ShapeVerdicts | undefined {
     const findings = this.#found.of(source.templates());
     if (!findings.hasAny) return undefined;
     const shapes = source.shapes();
@@ -49,6 +50,19 @@ export class ClauseSearch {
       this.#verdicts.set(shapes, verdicts);
     }
     return verdicts;
+  }
+
+  /** How many rows of the segment match, where its dictionaries alone tell; else undefined. */
+  countRows(source: ClauseDictionaries): number | undefined {
+    const verdicts = this.verdicts(source);
+    if (verdicts === undefined) return 0;
+    if (verdicts.hasSome) return undefined;
+    const { uses } = source.shapes();
+    let count = 0;
+    for (const [shape, verdict] of verdicts.ofShapes.entries()) {
+      if (verdict === EVERY_ROW) count += uses[shape];
+    }
+    return count;
   }
 
   /**
@@ -125,7 +139,14 @@ function literalsOf(matcher: TextMatcher, kind: "text" | "attributes"): readonly
     const text = new TextDecoder().decode(needle.bytes);
     return [literalOf(text, kind, { anyCase, needsLeftBoundary, needsRightBoundary })];
   }
-  return [];
+  const { required, anyCase } = matcher;
+  return required.map((text) =>
+    literalOf(anyCase ? foldCase(text) : text, kind, {
+      anyCase,
+      needsLeftBoundary: false,
+      needsRightBoundary: false,
+    }),
+  );
 }
 
 function literalOf(

@@ -1,4 +1,4 @@
-import type { ClauseColumn } from "./clause-column.ts";
+import type { ClauseColumn, Part } from "./clause-column.ts";
 import { NO_ROW } from "./template-search.ts";
 import { VALUE_TEMPLATE } from "./clause-marks.ts";
 
@@ -49,12 +49,14 @@ function searchChunk(
   const bytes = column.source.chunk(chunk);
   const haystack = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   let part = first;
+  let opened: { readonly index: number; readonly part: Part } | undefined;
   let at = haystack.indexOf(literal);
   while (at >= 0) {
     while (part + 1 < end && directory.partOffsets[part + 1] <= at) part += 1;
     const template = directory.partTemplates[part];
     if (wanted[template] !== NO_ROW) {
-      const clause = clauseAt(column.part(part), at, literal.length);
+      if (opened?.index !== part) opened = { index: part, part: column.part(part) };
+      const clause = clauseAt(opened.part, at, literal.length);
       if (clause >= 0) {
         found[column.rowsOf(template)[directory.partFirsts[part] + clause]] = 1;
       }
@@ -64,11 +66,7 @@ function searchChunk(
 }
 
 /** The clause of a part one of whose slots holds the bytes at `offset`, or -1. */
-function clauseAt(
-  { starts, ends, count }: { starts: Uint32Array; ends: Uint32Array; count: number },
-  offset: number,
-  length: number,
-): number {
+function clauseAt({ starts, ends, count }: Part, offset: number, length: number): number {
   let low = 0;
   let high = starts.length;
   while (low < high) {

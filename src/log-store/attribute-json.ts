@@ -1,0 +1,70 @@
+import { anyValueToJson, attributesToJson } from "../core/any-value.ts";
+import { decodeAttributes } from "../wire/any-value-decode.ts";
+import { AttributeRowReader } from "./clauses/attribute-rows.ts";
+import { STRING_TYPE } from "./clauses/attribute-splitter.ts";
+import type { ClauseColumn } from "./clauses/clause-column.ts";
+import { ClauseRowReader } from "./clauses/clause-column.ts";
+import { KEY_END, VALUE_TEMPLATE } from "./clauses/clause-marks.ts";
+import type { LineBuffer } from "./line-buffer.ts";
+
+/**
+ * Writes attributes that are kept as clauses as a JSON object: keys are made once for each template,
+ * values that are the same in every row too.
+ */
+export function attributeClausesWriter(
+  clauses: ClauseColumn,
+): (row: number, out: LineBuffer) => void {
+  const { source } = clauses;
+  const { templates } = source.shapes();
+  const { slotCounts } = source.templates();
+  const reader = new ClauseRowReader(clauses);
+  const fields = new AttributeRowReader(clauses);
+  /** Of each template: `"key":` or, where it has no slot, the whole attribute. */
+  const heads: (string | undefined)[] = [];
+
+  /** What an attribute's value is, by way of its field on the wire. */
+  const valueJson = (row: number, index: number): string => {
+    const end = fields.readField(row, index, 0);
+    for (const value of decodeAttributes(fields.bytes, 0, end).values()) {
+      return JSON.stringify(anyValueToJson(value));
+    }
+    return "null";
+  };
+  const headOf = (template: number, clause: Uint8Array, row: number, index: number): string => {
+    const key = Buffer.from(clause.subarray(1, clause.indexOf(KEY_END))).toString("utf8");
+    const head = `${JSON.stringify(key)}:`;
+    return slotCounts[template] === 0 ? head + valueJson(row, index) : head;
+  };
+
+  return (row, out) => {
+    const [from, to] = reader.shapeRange(row);
+    if (from < to && templates[from] === VALUE_TEMPLATE) {
+      const end = fields.read(row);
+      out.text(JSON.stringify(attributesToJson(decodeAttributes(fields.bytes, 0, end))));
+      return;
+    }
+    out.text("{");
+    for (let index = from; index < to; index++) {
+      if (index > from) out.text(",");
+      const template = templates[index];
+      const isConstant = slotCounts[template] === 0;
+      let head = heads[template];
+      if (isConstant && head !== undefined) {
+        out.text(head);
+        continue;
+      }
+      const end = reader.readClause(row, index, 0);
+      // Clauses of the template of any bytes have keys of their own.
+      if (head === undefined || template < VALUE_TEMPLATE) {
+        head = headOf(template, reader.bytes.subarray(0, end), row, index);
+        if (template > VALUE_TEMPLATE) heads[template] = head;
+      }
+      out.text(head);
+      if (isConstant) continue;
+      const keyEnd = reader.bytes.indexOf(KEY_END);
+      if (reader.bytes[keyEnd + 1] === STRING_TYPE) out.quoted(reader.bytes, keyEnd + 2, end);
+      else out.text(valueJson(row, index));
+    }
+    out.text("}");
+  };
+}
