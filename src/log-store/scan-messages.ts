@@ -1,3 +1,4 @@
+import { z } from "zod";
 import type { ErrorCode } from "../core/errors.ts";
 import type { Signal } from "../core/record.ts";
 import type {
@@ -9,6 +10,13 @@ import type {
 } from "./log-store.ts";
 import type { SegmentEntry } from "./segment-format.ts";
 import type { Snapshot } from "./snapshot.ts";
+
+/** What a query worker is told when it starts. */
+export const scanWorkerData = z.object({
+  /** Bytes of decompressed columns that it may keep. */
+  columnBytesMax: z.number(),
+});
+export type ScanWorkerData = z.infer<typeof scanWorkerData>;
 
 /** What the store's thread and a query worker say to each other. */
 export type ScanTask =

@@ -9,7 +9,7 @@ import type {
   SearchEnd,
   SearchRequest,
 } from "./log-store.ts";
-import type { ScanReply, ScanTask } from "./scan-messages.ts";
+import type { ScanReply, ScanTask, ScanWorkerData } from "./scan-messages.ts";
 import type { ScanRunner } from "./scan-runner.ts";
 import { ScanThread } from "./scan-thread.ts";
 import type { Snapshot } from "./snapshot.ts";
@@ -17,6 +17,9 @@ import { startWorker } from "./worker-thread.ts";
 
 /** Query workers at the most; no more than the machine has cores. */
 const THREADS_MAX = 4;
+
+/** Decompressed columns that all of them keep. */
+const COLUMN_BYTES_MAX = 128 * 1024 * 1024;
 
 /**
  * Runs queries in workers, so that they never hold up the thread that takes requests. A query goes
@@ -26,16 +29,16 @@ const THREADS_MAX = 4;
  * Concurrency: any number of queries; those of one worker take turns, a slice of time each.
  */
 export class ScanPool implements ScanRunner {
-  readonly #start: () => Worker;
+  readonly #start: (data: ScanWorkerData) => Worker;
   readonly #threadsMax: number;
   #threads: readonly ScanThread[] = [];
   #nextId = 1;
   #isClosed = false;
 
   constructor({
-    start = () => startWorker("scan-worker"),
+    start = (data) => startWorker("scan-worker", data),
     threadsMax = Math.min(THREADS_MAX, availableParallelism()),
-  }: { readonly start?: () => Worker; readonly threadsMax?: number } = {}) {
+  }: { readonly start?: (data: ScanWorkerData) => Worker; readonly threadsMax?: number } = {}) {
     this.#start = start;
     this.#threadsMax = threadsMax;
   }
@@ -49,8 +52,12 @@ export class ScanPool implements ScanRunner {
     try {
       let reply = await query.start({ kind: "search", request }, snapshot);
       while (reply.kind === "batch") {
+        // The worker makes the next batch while the reader is at this one.
+        const next = query.next();
+        // Should it fail meanwhile, this is told where it is waited for.
+        next.catch(() => undefined);
         yield reply.batch;
-        reply = await query.next();
+        reply = await next;
       }
       return endOf(reply);
     } finally {
@@ -95,7 +102,9 @@ export class ScanPool implements ScanRunner {
     let chosen = least(ready) ?? least(this.#threads);
     const isSpareWanted = chosen === undefined || (chosen.busyCount > 0 && chosen.isReady);
     if (isSpareWanted && this.#threads.length < this.#threadsMax) {
-      const thread = new ScanThread(this.#start());
+      const thread = new ScanThread(
+        this.#start({ columnBytesMax: COLUMN_BYTES_MAX / this.#threadsMax }),
+      );
       this.#threads = [...this.#threads, thread];
       // A worker that is being started takes longer to begin than one that others share.
       chosen ??= thread;

@@ -1,10 +1,11 @@
-import { parentPort } from "node:worker_threads";
+import { parentPort, workerData } from "node:worker_threads";
 import { assert } from "../core/assert.ts";
 import { AppError, errorMessage } from "../core/errors.ts";
 import type { Signal } from "../core/record.ts";
 import type { ScanContext } from "./scan.ts";
 import { aggregateSnapshot } from "./scan-aggregate.ts";
 import type { FromScanWorker, ScanTask, ToScanWorker } from "./scan-messages.ts";
+import { scanWorkerData } from "./scan-messages.ts";
 import { searchSnapshot } from "./scan-search.ts";
 import { ScanTurns, SLICE_MS } from "./scan-turns.ts";
 import type { SegmentEntry } from "./segment-format.ts";
@@ -24,7 +25,8 @@ interface Scan {
 
 const port = parentPort;
 assert(port !== null, "scan-worker.ts runs in a worker");
-const files = new SegmentFiles();
+const { columnBytesMax } = scanWorkerData.parse(workerData);
+const files = new SegmentFiles(columnBytesMax);
 const context: ScanContext = {
   files,
   nowMs: () => performance.now(),

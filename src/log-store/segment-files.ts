@@ -13,7 +13,7 @@ import { segmentTexts } from "./segment-texts.ts";
 /** Open segment files of one thread; each is a file handle and a footer. */
 const OPEN_FILES_MAX = 256;
 
-/** Decompressed columns that one thread keeps. */
+/** Decompressed columns that one thread keeps, unless it is told another figure. */
 const COLUMN_CACHE_BYTES_MAX = 64 * 1024 * 1024;
 
 /**
@@ -22,9 +22,13 @@ const COLUMN_CACHE_BYTES_MAX = 64 * 1024 * 1024;
  * Concurrency: one for each thread that runs queries.
  */
 export class SegmentFiles {
-  readonly #cache = new ColumnCache(COLUMN_CACHE_BYTES_MAX);
+  readonly #cache: ColumnCache;
   /** Least recently used first. */
   readonly #readers = new Map<string, SegmentReader>();
+
+  constructor(columnBytesMax = COLUMN_CACHE_BYTES_MAX) {
+    this.#cache = new ColumnCache(columnBytesMax);
+  }
 
   /** Errors: as `SegmentReader`; a file that is gone is `SegmentDamage` too. */
   open(directory: string, file: string): SegmentReader {

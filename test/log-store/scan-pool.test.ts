@@ -5,7 +5,7 @@ import { systemClock } from "../../src/core/clock.ts";
 import { ALL_TIME } from "../../src/core/time.ts";
 import { EmbeddedStore } from "../../src/log-store/embedded-store.ts";
 import type { SearchRequest } from "../../src/log-store/log-store.ts";
-import type { ToScanWorker } from "../../src/log-store/scan-messages.ts";
+import type { ScanWorkerData, ToScanWorker } from "../../src/log-store/scan-messages.ts";
 import { ScanPool } from "../../src/log-store/scan-pool.ts";
 import { startWorker } from "../../src/log-store/worker-thread.ts";
 import { ALL, appendLogs, BUDGET, messages, temporaryFolder } from "./store-user.ts";
@@ -33,6 +33,12 @@ const NEWEST: SearchRequest = {
   budget: BUDGET,
 };
 
+function startScanWorker(data: ScanWorkerData): Worker {
+  return startWorker("scan-worker", data);
+}
+
+const LEFT = { status: "partial", reasons: [], scannedBytes: 0, scannedRows: 0 } as const;
+
 /** A worker that fails at its first query, as one does that runs out of memory. */
 function startFailing(): Worker {
   const code = `
@@ -44,7 +50,7 @@ function startFailing(): Worker {
 
 /** A store with a pool whose workers are counted, and all messages to them kept. */
 async function openStore(
-  start: (count: number) => Worker = () => startWorker("scan-worker"),
+  start: (data: ScanWorkerData, count: number) => Worker = startScanWorker,
 ): Promise<{
   readonly store: EmbeddedStore;
   readonly workers: Worker[];
@@ -55,8 +61,8 @@ async function openStore(
   const sent: ToScanWorker[] = [];
   const runner = new ScanPool({
     threadsMax: 2,
-    start: () => {
-      const worker = start(workers.length);
+    start: (data) => {
+      const worker = start(data, workers.length);
       const post = worker.postMessage.bind(worker);
       worker.postMessage = (message: ToScanWorker) => {
         sent.push(message);
@@ -111,8 +117,8 @@ test("one worker does for queries one after the other; those at once get a secon
 });
 
 test("a query that kills its worker fails alone, and the next one has a new worker", async () => {
-  const { store, workers } = await openStore((count) =>
-    count === 0 ? startFailing() : startWorker("scan-worker"),
+  const { store, workers } = await openStore((data, count) =>
+    count === 0 ? startFailing() : startScanWorker(data),
   );
   await appendLogs(store, [{ body: "record" }]);
   await expect(messages(store)).rejects.toMatchObject({
@@ -140,4 +146,25 @@ test("a query that is cancelled before it begins never reaches a worker", async 
   const stop = AbortSignal.abort(new Error("the client went away"));
   await expect(store.search(NEWEST, stop).next()).rejects.toThrow("the client went away");
   expect(sent).toEqual([]);
+});
+
+test("the worker is one batch ahead of its reader, and no more", async () => {
+  const { store, sent } = await openStore();
+  await appendLogs(
+    store,
+    Array.from({ length: 5000 }, (_, index) => ({ body: `record ${index}` })),
+  );
+  const batches = store.search(NEWEST, new AbortController().signal);
+  expect((await batches.next()).done).toBe(false);
+  const id = sent.find((message) => message.kind === "start")?.id ?? 0;
+  const asked = (): number =>
+    sent.filter((message) => message.kind === "next" && message.id === id).length;
+  expect(asked()).toBe(1);
+  // Meanwhile the next batch is made, and waits.
+  expect(await messages(store, { limit: 1 })).toHaveLength(1);
+  expect(asked()).toBe(1);
+  expect((await batches.next()).done).toBe(false);
+  expect(asked()).toBe(2);
+  await batches.return(LEFT);
+  expect(sent.at(-1)).toEqual({ kind: "cancel", id });
 });
