@@ -183,6 +183,22 @@ test("spans are counted by node and name, points by node", async () => {
   expect(ofSpans.scannedRows + ofPoints.scannedRows).toBe(0);
 });
 
+test("the section is one run of deltas: minutes, severities, resources, rows", async () => {
+  const directory = temporaryFolder();
+  await sealedStore(directory);
+  const files = new SegmentFiles();
+  const [file = ""] = readdirSync(join(directory, "segments"));
+  const segment = files.open(join(directory, "segments"), file);
+  const section = segment.footer.blocks[0]?.sections.find(({ name }) => name === "counts");
+  expect(section).toBeDefined();
+  if (section === undefined) return;
+  // Minutes 0 0 1 1, severities 9 17 9 17, resources 0 0 0 0, rows 45 15 30 10.
+  expect([...segment.readSection(section)]).toEqual([
+    0, 0, 2, 0, 16, 16, 15, 16, 33, 0, 0, 0, 90, 59, 30, 39,
+  ]);
+  files.close();
+});
+
 test("counts have no other column, and asking for one is a mistake", async () => {
   const directory = temporaryFolder();
   await sealedStore(directory);
