@@ -175,7 +175,8 @@ function measureRepeat(
   if (min === max || isLeftOnce) {
     const paths = shape.paths ** max;
     const rounds = shape.paths === 1 ? max : paths * max;
-    return { steps: 1 + rounds * (1 + shape.steps + follow.steps), paths, ...lengths };
+    const leaving = min === max ? 0 : follow.steps;
+    return { steps: 1 + rounds * (1 + shape.steps + leaving), paths, ...lengths };
   }
   let steps = 1;
   let paths = 0;

@@ -192,6 +192,10 @@ describe("a plan", () => {
     "foo(a+|b+)*c",
     "x[ab]{1,12}[ab]{1,12}c",
     "x(a|a){7}c",
+    "-[ab]{30}a*(c|d|e)",
+    "(-|a)a*c",
+    String.raw`\b[a-]*c`,
+    "(?m)^[a\\n]*c",
     String.raw`\pL+ x`,
     "(?i)straße",
   ])("%s is left to RE2JS", (pattern) => {
@@ -246,6 +250,7 @@ describe("required literals", () => {
     [String.raw`foo\b[.]\bbar`, ["foo.bar"], false],
     ["(?i:foo)BAR", ["fooBAR"], true],
     ["(?i)42", ["42"], false],
+    ["(?i)(read|reap)", ["rea"], true],
     [String.raw`\d+`, [], false],
     ["foo|bar", [], false],
     [String.raw`\Qa.b*\E+c`, ["a.b*"], false],
