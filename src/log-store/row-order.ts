@@ -1,5 +1,6 @@
 import { copyBytes } from "../wire/byte-ranges.ts";
 import type { Block, BytesColumn, Dictionary, TimeColumn } from "./block.ts";
+import type { ClauseColumn } from "./clauses/clause-column.ts";
 import { Scratch } from "./scratch.ts";
 import { compareTimes, permute, timeOrder } from "./time-order.ts";
 
@@ -191,6 +192,23 @@ export class GatheredRows {
       target[index] = merged?.idOf(slice, id) ?? 0;
     }
     return target;
+  }
+
+  /** By slice: the columns of clauses that the rows stand in; undefined where one is kept otherwise. */
+  clauses(name: string): readonly ClauseColumn[] | undefined {
+    const columns: ClauseColumn[] = [];
+    for (const slice of this.#slices) {
+      const column = this.#order.blocks[slice].clauses(name);
+      if (column === undefined) return undefined;
+      columns[slice] = column;
+    }
+    return columns;
+  }
+
+  /** Where a row comes from. */
+  placeOf(index: number): { readonly slice: number; readonly row: number } {
+    const { slice, row } = this.#order;
+    return { slice: slice[this.#from + index], row: row[this.#from + index] };
   }
 
   bytes(name: string): { readonly lengths: Uint32Array; readonly data: Uint8Array } {

@@ -146,14 +146,18 @@ function readSlot(
   return at;
 }
 
+/** Is told of each slot of a clause. */
+interface SlotSink {
+  slot(start: number, end: number, mark: number): void;
+}
+
 /**
  * Puts rows of a column together, one after the other, into a buffer of its own.
  *
  * Concurrency: one for each reader; what `read` gives is valid until the next call.
  */
 export class ClauseRowReader {
-  /** The row's bytes are `bytes[0, end)`; of the clause at hand, see `readClause`. */
-  bytes: Uint8Array<ArrayBuffer> = new Uint8Array(16 * 1024);
+  readonly #target: { bytes: Uint8Array<ArrayBuffer> };
   readonly #column: ClauseColumn;
   readonly #templates: ClauseTemplates;
   readonly #shapes: ClauseShapes;
@@ -163,13 +167,23 @@ export class ClauseRowReader {
   /** The part used last, for each template: rows are mostly read in order. */
   readonly #lastParts = new Map<number, Part>();
 
-  constructor(column: ClauseColumn) {
+  /** Writes to `target`, whose memory it replaces where it is too small. */
+  constructor(
+    column: ClauseColumn,
+    target: { bytes: Uint8Array<ArrayBuffer> } = { bytes: new Uint8Array(16 * 1024) },
+  ) {
     const { source } = column;
     this.#column = column;
+    this.#target = target;
     this.#templates = source.templates();
     this.#shapes = source.shapes();
     this.#shapeIds = source.shapeIds();
     this.#directory = source.directory();
+  }
+
+  /** The row's bytes are `bytes[0, end)`; of the clause at hand, see `readClause`. */
+  get bytes(): Uint8Array<ArrayBuffer> {
+    return this.#target.bytes;
   }
 
   /** Writes the row's clauses one behind the other; returns the end. */
@@ -190,15 +204,18 @@ export class ClauseRowReader {
     return [offsets[shape], offsets[shape + 1]];
   }
 
-  /** Writes the clause that stands at `index` of the shapes' templates; returns its end. */
-  readClause(row: number, index: number, start: number): number {
+  /**
+   * Writes the clause that stands at `index` of the shapes' templates from `start` on; returns its
+   * end. `slots` is told where its slots are.
+   */
+  readClause(row: number, index: number, start: number, slots?: SlotSink): number {
     const { bytes: source, offsets, slotCounts } = this.#templates;
     const template = this.#shapes.templates[index];
     const templateEnd = offsets[template + 1];
     let at = offsets[template];
     if (slotCounts[template] === 0) {
       this.#reserve(start + templateEnd - at);
-      return copyBytes(source, at, templateEnd, this.bytes, start);
+      return copyBytes(source, at, templateEnd, this.#target.bytes, start);
     }
     const ordinal = this.#ordinal(row, index, template);
     const part = this.#partOf(template, ordinal);
@@ -208,12 +225,15 @@ export class ClauseRowReader {
     while (at < templateEnd) {
       const byte = source[at++];
       if (byte >= MARKS_END || byte === KEY_END) {
-        this.bytes[end++] = byte;
+        this.#target.bytes[end++] = byte;
         continue;
       }
       const length = part.ends[slot] - part.starts[slot];
       this.#reserve(end + length + templateEnd - at);
-      end = copyBytes(part.data, part.starts[slot], part.ends[slot], this.bytes, end);
+      const { bytes } = this.#target;
+      copyBytes(part.data, part.starts[slot], part.ends[slot], bytes, end);
+      slots?.slot(end, end + length, byte);
+      end += length;
       slot += part.count;
     }
     return end;
@@ -249,9 +269,9 @@ export class ClauseRowReader {
   }
 
   #reserve(length: number): void {
-    if (length <= this.bytes.length) return;
+    if (length <= this.#target.bytes.length) return;
     const larger = new Uint8Array(2 * length);
-    larger.set(this.bytes);
-    this.bytes = larger;
+    larger.set(this.#target.bytes);
+    this.#target.bytes = larger;
   }
 }

@@ -78,7 +78,7 @@ export class ClauseRecorder {
   /** The clause `data[start, end)`, whose slots are those since `firstSlot`. */
   endClause(data: Uint8Array, start: number, end: number, firstSlot: number): void {
     const length = this.#writeTemplate(data, start, end, firstSlot);
-    const template = length < 0 ? -1 : this.#intern(length);
+    const template = length < 0 ? -1 : this.intern(this.#template, 0, length);
     if (template < 0) this.anyClause(start, end, firstSlot);
     else this.knownClause(template, data, firstSlot);
   }
@@ -155,15 +155,14 @@ export class ClauseRecorder {
     return copyBytes(data, from, end, target, at);
   }
 
-  /** The id of the template that was just written, or -1 where it is not worth one. */
-  #intern(length: number): number {
+  /** The id of the template `source[start, end)`, or -1 where it is not worth one. */
+  intern(source: Uint8Array, start: number, end: number): number {
     const { templates } = this;
-    const known = templates.find(this.#template, 0, length);
+    const known = templates.find(source, start, end);
     if (known >= 0) return known;
-    const { count } = templates;
     const room = TEMPLATES_FREE + this.#rowsSeen / ROWS_PER_TEMPLATE;
-    if (count >= Math.min(room, TEMPLATES_MAX)) return -1;
-    return templates.add(this.#template, 0, length);
+    if (templates.count >= Math.min(room, TEMPLATES_MAX)) return -1;
+    return templates.add(source, start, end);
   }
 
   #growSlots(): void {

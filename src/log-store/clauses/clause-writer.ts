@@ -2,11 +2,13 @@ import { BODY_VALUE } from "../../wire/otlp-decode-logs.ts";
 import type { GatheredRows } from "../row-order.ts";
 import type { SectionWriter } from "../section-writer.ts";
 import type { Section } from "../segment-format.ts";
+import type { ClauseColumn } from "./clause-column.ts";
 import { AttributeSplitter } from "./attribute-splitter.ts";
 import { encodeDictionaries } from "./clause-dictionary.ts";
 import { encodeClauses } from "./clause-encoder.ts";
 import { VALUE_TEMPLATE } from "./clause-marks.ts";
 import { ClauseRecorder } from "./clause-recorder.ts";
+import { ClauseTransplant } from "./clause-transplant.ts";
 import type { WordSink } from "./text-splitter.ts";
 import { TextSplitter } from "./text-splitter.ts";
 
@@ -25,12 +27,15 @@ export class ClauseWriter {
   readonly #text: TextSplitter | undefined;
   readonly #attributes: AttributeSplitter | undefined;
   readonly #words: ColumnWords | undefined;
+  readonly #transplant: ClauseTransplant;
 
   constructor(name: string, kind: "text" | "attributes", words: ColumnWords | undefined) {
     this.#name = name;
     this.#words = words;
-    if (kind === "text") this.#text = new TextSplitter(this.#recorder, words);
+    const splitter = new TextSplitter(this.#recorder, words);
+    if (kind === "text") this.#text = splitter;
     else this.#attributes = new AttributeSplitter(this.#recorder, words);
+    this.#transplant = new ClauseTransplant(this.#recorder, { splitter, kind, words });
   }
 
   /** The sections of a block's column. */
@@ -48,6 +53,26 @@ export class ClauseWriter {
 
   /** Records all rows, and returns what their slots stand in. */
   #record(rows: GatheredRows): Uint8Array {
+    const columns = rows.clauses(this.#name);
+    return columns === undefined ? this.#split(rows) : this.#takeOver(rows, columns);
+  }
+
+  /** Rows of a merge: they are clauses already. */
+  #takeOver(rows: GatheredRows, columns: readonly ClauseColumn[]): Uint8Array {
+    const transplant = this.#transplant;
+    transplant.beginBlock();
+    for (let index = 0; index < rows.count; index++) {
+      const { slice, row } = rows.placeOf(index);
+      const clauses = this.#recorder.clauses;
+      const { start, end } = transplant.addRow(columns[slice], row);
+      if (this.#words !== undefined && this.#recorder.clauses > clauses) {
+        this.#addWholeValue(this.#words, transplant.data, start, end);
+      }
+    }
+    return transplant.data;
+  }
+
+  #split(rows: GatheredRows): Uint8Array {
     // Both stand in the same scratch memory, and the kinds are small.
     const kinds = this.#name === "body" ? rows.u8("body_kind").slice() : undefined;
     const { lengths, data } = rows.bytes(this.#name);

@@ -3,7 +3,7 @@ import type { ClauseRecorder } from "./clause-recorder.ts";
 import { TemplateMatcher } from "./template-matcher.ts";
 import { isHexDigit, isMixedWord, wordEnd } from "./words.ts";
 
-/** Is told of every word of a text that holds a digit. */
+/** Is told of every word of a text that holds a digit; numbers below `WORD_BYTES_MIN` may be missing. */
 export interface WordSink {
   addWord(data: Uint8Array, start: number, end: number): void;
 }
@@ -143,8 +143,23 @@ function isUuid(data: Uint8Array, start: number, end: number): boolean {
   return true;
 }
 
+/** Words of fewer bytes are everywhere, and nobody keeps them: see `WordSink`. */
+export const WORD_BYTES_MIN = 5;
+
+/** Whether a slot is a short word by itself: most are, and need not be looked at any further. */
+function isShortNumber(
+  data: Uint8Array,
+  start: number,
+  end: number,
+  range: { readonly start: number; readonly end: number },
+): boolean {
+  if (end - start >= WORD_BYTES_MIN) return false;
+  if (start > range.start && BYTE_CLASSES[data[start - 1]] === LETTER) return false;
+  return end === range.end || BYTE_CLASSES[data[end]] !== LETTER;
+}
+
 /** Tells of each word that has a slot, once; the clause's text begins and ends at `range`. */
-function tellWords(
+export function tellWords(
   recorder: ClauseRecorder,
   data: Uint8Array,
   range: { readonly firstSlot: number; readonly start: number; readonly end: number },
@@ -154,6 +169,7 @@ function tellWords(
   for (let slot = range.firstSlot; slot < recorder.slots; slot++) {
     let start = recorder.slotStarts[slot];
     if (start < toldUntil) continue;
+    if (isShortNumber(data, start, recorder.slotEnds[slot], range)) continue;
     while (start > toldUntil && BYTE_CLASSES[data[start - 1]] === LETTER) start -= 1;
     toldUntil = wordEnd(data, start, range.end);
     words.addWord(data, start, toldUntil);

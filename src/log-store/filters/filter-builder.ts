@@ -4,8 +4,8 @@ import { FilterLines, linesFor } from "./filter-lines.ts";
 const FOLDABLE_LINES = 2520;
 
 /**
- * A filter of a segment's keys, whose number is known only at the end: it is built large and then
- * folded to the size that the keys need.
+ * A filter of keys whose number is known only at the end: it is built large and then folded to the
+ * size that they need.
  *
  * Limits: with more than `keysMax` different keys it lets more others pass.
  */
@@ -23,8 +23,14 @@ export class FilterBuilder {
     this.#lines.add(high, low);
   }
 
-  /** The filter, as it stands in a file. */
-  finish(): Uint8Array {
+  /** The filter as it stands in a file, empty where there is no key; begins the next one. */
+  take(): Uint8Array {
+    const filter = this.#encode();
+    this.#lines.clear();
+    return filter;
+  }
+
+  #encode(): Uint8Array {
     const keys = this.#lines.estimateKeys();
     if (keys === 0) return new Uint8Array(0);
     const wanted = linesFor(keys, this.#bitsPerKey);

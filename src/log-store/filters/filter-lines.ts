@@ -13,6 +13,7 @@ import type { FilterKey } from "./filter-key.ts";
  * lines that fall together are neighbours: `folded` joins them, and no key is hashed again.
  */
 const LINE_BYTES = 64;
+const LINE_WORDS = LINE_BYTES / 4;
 export const PAGE_LINES = 63;
 const CRC_BYTES = 4;
 const PAGE_BYTES = PAGE_LINES * LINE_BYTES + CRC_BYTES;
@@ -21,16 +22,14 @@ const KEY_BITS = 6;
 
 export class FilterLines {
   readonly count: number;
+  readonly #words: Uint32Array<ArrayBuffer>;
+  /** The same memory. */
   readonly #bytes: Uint8Array;
 
-  constructor(count: number, bytes: Uint8Array = new Uint8Array(count * LINE_BYTES)) {
+  constructor(count: number) {
     this.count = count;
-    this.#bytes = bytes;
-  }
-
-  /** Room for so many keys. */
-  static forKeys(keys: number, bitsPerKey: number): FilterLines {
-    return new FilterLines(linesFor(keys, bitsPerKey));
+    this.#words = new Uint32Array(count * LINE_WORDS);
+    this.#bytes = new Uint8Array(this.#words.buffer);
   }
 
   add(high: number, low: number): void {
@@ -46,7 +45,7 @@ export class FilterLines {
   /** About how many different keys were added, by the bits that are set. */
   estimateKeys(): number {
     let set = 0;
-    for (const byte of this.#bytes) set += SET_BITS[byte];
+    for (const word of this.#words) set += countBits(word);
     const bits = 8 * this.#bytes.length;
     return Math.ceil((-bits / KEY_BITS) * Math.log(1 - Math.min(set, bits - 1) / bits));
   }
@@ -54,17 +53,18 @@ export class FilterLines {
   /** The same filter in fewer lines; `parts` divides their number. */
   folded(parts: number): FilterLines {
     if (parts === 1) return this;
-    const count = this.count / parts;
-    const bytes = new Uint8Array(count * LINE_BYTES);
-    for (let line = 0; line < count; line++) {
-      const target = line * LINE_BYTES;
-      const end = (line + 1) * parts * LINE_BYTES;
-      for (let from = line * parts * LINE_BYTES; from < end; from += LINE_BYTES) {
-        for (let byte = 0; byte < LINE_BYTES; byte++)
-          bytes[target + byte] |= this.#bytes[from + byte];
-      }
+    const joined = new FilterLines(this.count / parts);
+    const target = joined.#words;
+    for (let line = 0; line < this.count; line++) {
+      const from = line * LINE_WORDS;
+      const to = Math.floor(line / parts) * LINE_WORDS;
+      for (let word = 0; word < LINE_WORDS; word++) target[to + word] |= this.#words[from + word];
     }
-    return new FilterLines(count, bytes);
+    return joined;
+  }
+
+  clear(): void {
+    this.#words.fill(0);
   }
 
   /** As it stands in a file. */
@@ -141,8 +141,9 @@ function secondBits(high: number, low: number): number {
   return Math.imul(high ^ (low >>> 5), 0x9e3779b1) >>> 5;
 }
 
-const SET_BITS: Uint8Array = Uint8Array.from({ length: 256 }, (_, byte) => {
-  let count = 0;
-  for (let rest = byte; rest > 0; rest >>>= 1) count += rest & 1;
-  return count;
-});
+/** Bits that are set in a word of 32. */
+function countBits(word: number): number {
+  let counts = word - ((word >>> 1) & 0x5555_5555);
+  counts = (counts & 0x3333_3333) + ((counts >>> 2) & 0x3333_3333);
+  return Math.imul((counts + (counts >>> 4)) & 0x0f0f_0f0f, 0x0101_0101) >>> 24;
+}

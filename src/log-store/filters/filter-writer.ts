@@ -85,7 +85,7 @@ export class FilterWriter {
     const words = this.#words.endSegment();
     return [
       ...(words === undefined ? [] : [file.addChunks(WORD_FILTER, [words])]),
-      file.addChunks(TRACE_FILTER, [this.#traces.finish()]),
+      file.addChunks(TRACE_FILTER, [this.#traces.take()]),
     ];
   }
 }

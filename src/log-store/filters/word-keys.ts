@@ -3,6 +3,7 @@ import { decodeText } from "../../wire/any-value-decode.ts";
 import type { TextMatcher } from "../text-matcher.ts";
 import type { FilterKey } from "./filter-key.ts";
 import { KeyHasher } from "./filter-key.ts";
+import { WORD_BYTES_MIN } from "../clauses/text-splitter.ts";
 import { forEachDigitWord } from "./digit-words.ts";
 
 /** Hashes a word in any case: as its simple Unicode folding. */
@@ -10,6 +11,16 @@ export function hashWord(hasher: KeyHasher, data: Uint8Array, start: number, end
   if (hasher.hash(data, start, end)) return;
   const folded = new TextEncoder().encode(foldCase(decodeText(data, start, end)));
   hasher.hash(folded, 0, folded.length);
+}
+
+/**
+ * Whether a word is in no filter: short ones are everywhere. A word that is not ASCII is kept however
+ * short, since its folding may be longer.
+ */
+export function isShortWord(data: Uint8Array, start: number, end: number): boolean {
+  if (end - start >= WORD_BYTES_MIN) return false;
+  for (let at = start; at < end; at++) if (data[at] >= 0x80) return false;
+  return true;
 }
 
 /**
@@ -35,6 +46,7 @@ function wholeWordKeys(
   forEachDigitWord(text, (start, end) => {
     if (start === 0 && !startsAtWord) return;
     if (end === text.length && !endsAtWord) return;
+    if (isShortWord(text, start, end)) return;
     hashWord(hasher, text, start, end);
     keys.push({ high: hasher.high, low: hasher.low });
   });
