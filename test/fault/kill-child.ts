@@ -30,7 +30,7 @@ const MAINTENANCE = {
   tickMs: 20,
   merge: {
     ...MERGE_LIMITS,
-    countMin: 3,
+    countMin: 2,
     countMax: 8,
     growthMin: 1.5,
     pressingCount: 16,
@@ -40,6 +40,8 @@ const MAINTENANCE = {
 };
 /** A new file every few requests, so that many are removed. */
 const JOURNAL_FILE_BYTES_MAX = 128 * 1024;
+/** Merges come behind the check of footers, which the first look at ages begins. */
+const FIRST_TICK_MS = 2 * MAINTENANCE.tickMs;
 const DRIVE_PERIOD_MS = 10;
 const EVERYTHING: Filter = { kind: "all" };
 const BUDGET = { timeMs: 60_000, scanBytes: 2 ** 40, memoryBytes: 2 ** 30 };
@@ -77,6 +79,12 @@ async function handle(command: KillCommand): Promise<KillAnswer> {
       const { status } = await opened().append({ signal, body, principal: "" });
       return { kind: "appended", status };
     }
+    case "tidy":
+      await delay(FIRST_TICK_MS);
+      await opened().seal();
+      await opened().merge();
+      await opened().expire();
+      return { kind: "tidied" };
     case "read":
       return read(opened(), command.fromUnixMs);
   }
@@ -84,6 +92,7 @@ async function handle(command: KillCommand): Promise<KillAnswer> {
 
 /** Has the store do what it is to die of as often as there is something to do. */
 async function drive(living: EmbeddedStore, phase: KillPhase): Promise<void> {
+  if (phase === "merge") await delay(FIRST_TICK_MS);
   for (;;) {
     if (phase === "seal") await living.seal();
     if (phase === "merge") await living.merge();

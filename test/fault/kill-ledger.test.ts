@@ -13,6 +13,8 @@ function report(rounds: number, lost = 0): KillPartReport {
     kills: { start: 1, seal: 2, merge: 3, retention: 4, journal: 5 },
     fullChecks: 1,
     expired: 7,
+    sealed: 30,
+    merged: 10,
     segments: 9,
     findings: { lost, twice: 0, invented: 0, broken: 0, sentences: [] },
     seconds: rounds / 4,
@@ -43,6 +45,7 @@ test("parts add up, and a later state of a part takes the place of an earlier on
   expect(text).toContain("2 parts, 300 s, 0.25 s a kill.");
   expect(text).toContain("| records acknowledged | 1,200,000 |");
   expect(text).toContain("| while segments were merged | 6 |");
+  expect(text).toContain("| segments that came by merges | 20 |");
   expect(text).toContain("| acknowledged and lost | 2 |");
   expect(text).toContain("| 2026-11-22 20:02 | abc1234 | v24.0.0 | 1 | 1,100 | 1,100,000 | 2 |");
 });

@@ -29,6 +29,8 @@ const Entry = z.strictObject({
   kills: Kills,
   full_checks: Count,
   expired: Count,
+  sealed: Count,
+  merged: Count,
   segments: Count,
   seconds: z.number().nonnegative(),
 });
@@ -51,6 +53,8 @@ export function entryOf(name: KillPartName, report: KillPartReport): KillEntry {
     kills: report.kills,
     full_checks: report.fullChecks,
     expired: report.expired,
+    sealed: report.sealed,
+    merged: report.merged,
     segments: report.segments,
     seconds: Math.round(report.seconds * 10) / 10,
   };
@@ -102,6 +106,8 @@ export function describeLedger(entries: readonly KillEntry[]): string {
       sum((entry) => entry.retried),
     ],
     ["records that expired", sum((entry) => entry.expired)],
+    ["segments that came by seals", sum((entry) => entry.sealed)],
+    ["segments that came by merges", sum((entry) => entry.merged)],
     ["comparisons of everything", sum((entry) => entry.full_checks)],
     ["acknowledged and lost", sum((entry) => entry.lost)],
     ["stored twice", sum((entry) => entry.twice)],

@@ -47,7 +47,12 @@ export interface ReadCommand {
   readonly fromUnixMs: number;
 }
 
-export type KillCommand = OpenCommand | AppendCommand | ReadCommand;
+/** Has everything sealed, merged and expired that is due. */
+export interface TidyCommand {
+  readonly kind: "tidy";
+}
+
+export type KillCommand = OpenCommand | AppendCommand | ReadCommand | TidyCommand;
 export type Numbered<Message> = Message & { readonly id: number };
 
 /** All modules are there: the next command is about the store alone. */
@@ -77,9 +82,13 @@ export interface Found {
   readonly segments: number;
 }
 
+export interface Tidied {
+  readonly kind: "tidied";
+}
+
 export interface Failed {
   readonly kind: "failed";
   readonly message: string;
 }
 
-export type KillAnswer = Loaded | Opened | Appended | Found | Failed;
+export type KillAnswer = Loaded | Opened | Appended | Found | Tidied | Failed;

@@ -10,6 +10,7 @@ test("20 kills of a store that seals, merges and expires: nothing is lost, doubl
   expect(report.acknowledged).toBeGreaterThan(200);
   expect(report.retried).toBeGreaterThan(5);
   expect(report.kills.start).toBeGreaterThan(0);
+  expect(report.sealed).toBeGreaterThan(5);
   expect(report.kills.seal + report.kills.merge).toBeGreaterThan(0);
 }, 120_000);
 

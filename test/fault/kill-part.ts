@@ -3,7 +3,7 @@
  * that there can be many. The store alone runs in the process that is killed; `kill-rounds.ts` does
  * the same to the whole service.
  */
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Random } from "../../bench/random.ts";
@@ -12,6 +12,7 @@ import { KillAccount } from "./kill-account.ts";
 import type { DeathPoint, Found, KillPhase } from "./kill-messages.ts";
 import { KILL_PHASES } from "./kill-messages.ts";
 import { KillProcess } from "./kill-process.ts";
+import { MERGED_FILE } from "./kill-storage.ts";
 import { KillWriter } from "./kill-writer.ts";
 
 export interface KillPartOptions {
@@ -33,6 +34,9 @@ export interface KillPartReport {
   /** Comparisons of everything that the store holds with everything that it acknowledged. */
   readonly fullChecks: number;
   readonly expired: number;
+  /** Segment files that a kill found there for the first time, by what made them. */
+  readonly sealed: number;
+  readonly merged: number;
   /** Segments at the end. */
   readonly segments: number;
   readonly findings: KillFindings;
@@ -40,7 +44,7 @@ export interface KillPartReport {
 }
 
 /** Long enough for a merge of some rounds: its sources are a tenth of this apart at the most. */
-const RETENTION_MS = 10_000;
+const RETENTION_MS = 20_000;
 const FULL_CHECK_ROUNDS = 100;
 /** Each start is held to what was acknowledged in so many rounds before it. */
 const RECENT_ROUNDS = 3;
@@ -54,6 +58,8 @@ const START_KILL_SHARE = 0.1;
 const AIMED_SHARE = 0.5;
 /** Of a phase, so that the calls of one seal, merge or removal are all met. */
 const AIMED_CALL_MAX = 16;
+/** In so many rounds all that is due is done first: merges take longer than most rounds. */
+const TIDY_SHARE = 0.15;
 const WORKERS_SHARE = 0.15;
 
 const WRITERS = [
@@ -62,7 +68,10 @@ const WRITERS = [
   { name: "detector", signal: "traces", recordsMax: 30, fillerChars: 64 },
 ] as const;
 
-/** Runs one part. Errors: a store that does not start, or ends by anything but a kill. */
+/**
+ * Runs one part. A store that does not start, or ends by anything but a kill, ends it early and is
+ * among its findings.
+ */
 export async function runKillPart(options: KillPartOptions): Promise<KillPartReport> {
   const directory = await mkdtemp(join(tmpdir(), "dora-kill-"));
   const part = new KillPart(options, directory);
@@ -89,6 +98,7 @@ class KillPart {
     retention: 0,
     journal: 0,
   };
+  readonly #files = { sealed: new Set<string>(), merged: new Set<string>() };
   /** When the last rounds began. */
   readonly #begunUnixMs: number[] = [];
   #rounds = 0;
@@ -109,6 +119,16 @@ class KillPart {
   }
 
   async run(): Promise<void> {
+    try {
+      await this.#runRounds();
+    } catch (error) {
+      this.#account.complain(
+        error instanceof Error ? (error.stack ?? error.message) : String(error),
+      );
+    }
+  }
+
+  async #runRounds(): Promise<void> {
     const { rounds, signal, onChecked } = this.#options;
     while (this.#rounds < rounds && !signal.aborted) {
       await this.#round();
@@ -128,6 +148,8 @@ class KillPart {
       kills: { ...this.#kills },
       fullChecks: this.#fullChecks,
       expired: counters.reduce((sum, { expired }) => sum + expired, 0),
+      sealed: this.#files.sealed.size,
+      merged: this.#files.merged.size,
       segments: this.#last?.segments ?? 0,
       findings: this.#account.findings,
       seconds: (performance.now() - this.#startedMs) / 1000,
@@ -156,12 +178,23 @@ class KillPart {
     };
     if (killAfterMs.start !== undefined) killAfter(killAfterMs.start);
     if ((await this.#open(store, death)) && (await this.#checkRecent(store))) {
+      if (random.chance(TIDY_SHARE)) await store.tidy();
       if (killAfterMs.load !== undefined) killAfter(isAimed ? AIMED_MS_MAX : killAfterMs.load);
       await Promise.all(this.#writers.map((writer) => writer.run(store, { isSettling: false })));
     }
     for (const phase of await store.death()) this.#kills[phase] += 1;
     for (const timer of timers) clearTimeout(timer);
+    await this.#lookAtFiles();
     this.#rounds += 1;
+  }
+
+  async #lookAtFiles(): Promise<void> {
+    const folder = join(this.#directory, "store", "segments");
+    // The first kill may come before there is a folder.
+    const names = await readdir(folder).catch(() => []);
+    for (const name of names.filter((file) => file.endsWith(".seg"))) {
+      this.#files[MERGED_FILE.test(name) ? "merged" : "sealed"].add(name);
+    }
   }
 
   #takeProcess(): KillProcess {

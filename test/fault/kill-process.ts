@@ -13,6 +13,7 @@ import type {
   Numbered,
   OpenCommand,
   Opened,
+  Tidied,
 } from "./kill-messages.ts";
 import { KILL_PHASES, phaseBit } from "./kill-messages.ts";
 
@@ -79,6 +80,10 @@ export class KillProcess {
 
   append(signal: KillSignal, body: Uint8Array): Promise<Appended | undefined> {
     return this.#ask({ kind: "append", signal, body }, "appended");
+  }
+
+  tidy(): Promise<Tidied | undefined> {
+    return this.#ask({ kind: "tidy" }, "tidied");
   }
 
   read(fromUnixMs: number): Promise<Found | undefined> {

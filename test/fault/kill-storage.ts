@@ -10,7 +10,8 @@ import { phaseBit } from "./kill-messages.ts";
 const JOURNAL_FILE = /\.journal$/;
 /** `logs-2026-11-22-000000000001.seg`, and while it is written `.seg.tmp` */
 const SEALED_FILE = /-\d{12}\.seg(\.tmp)?$/;
-const MERGED_FILE = /-\d{12}-\d{12}\.seg(\.tmp)?$/;
+/** `logs-2026-11-22-000000000001-000000170000.seg` */
+export const MERGED_FILE = /-\d{12}-\d{12}\.seg(\.tmp)?$/;
 const MANIFEST_FILE = /^manifest\.json/;
 
 /**
