@@ -77,6 +77,8 @@ describe("what is found by search", () => {
     search(ledger, [0, 1, 2, 2, 3]);
     expect(counts(ledger)).toEqual({ sent: 4, acknowledged: 4, found: 4, doubled: 1 });
     expect(ledger.named).toEqual([2]);
+    // The next count will find both again.
+    expect(ledger.watched).toMatchObject({ from: 0, to: 4, found: 5 });
   });
 
   test("of two searches at once, the one that ends later changes nothing that is judged", () => {
@@ -90,7 +92,8 @@ describe("what is found by search", () => {
     sendAndAcknowledge(ledger, 60);
     for (const number of numbers(0, 60)) slow.see(number);
     slow.end(2 * PATIENCE_MS);
-    search(ledger, numbers(61, 120), 2 * PATIENCE_MS);
+    // Number 110 has the place in the ring that number 10 had.
+    search(ledger, [...numbers(60, 110), ...numbers(111, 120)], 2 * PATIENCE_MS);
     expect(counts(ledger)).toEqual({ sent: 120, acknowledged: 120, found: 119, missing: 1 });
   });
 
@@ -181,6 +184,23 @@ describe("what is pushed", () => {
     ledger.judgeLive(1);
     ledger.push(0, 2);
     expect(counts(ledger)).toMatchObject({ pushed: 3, doubled: 2, outOfOrder: 1 });
+    // Now another number has the place in the ring that it had.
+    sendAndAcknowledge(ledger, CAPACITY);
+    ledger.push(1, 2);
+    expect(counts(ledger)).toMatchObject({ pushed: 3, doubled: 3 });
+  });
+
+  test("a number that is found first stays known until it is pushed", () => {
+    const ledger = new CanaryLedger(CAPACITY);
+    sendAndAcknowledge(ledger, 3);
+    ledger.push(0, 1);
+    search(ledger, numbers(0, 3));
+    ledger.judgeLive(1);
+    expect(ledger.isSettled).toBe(false);
+    for (const number of [1, 2]) ledger.push(number, 2);
+    ledger.judgeLive(2);
+    expect(counts(ledger)).toEqual({ sent: 3, acknowledged: 3, pushed: 3, found: 3 });
+    expect(ledger.isSettled).toBe(true);
   });
 });
 
