@@ -1,5 +1,5 @@
 import { copyBytes } from "../wire/byte-ranges.ts";
-import type { Block, BytesColumn, Dictionary, TimeColumn } from "./block.ts";
+import type { Block, Dictionary, TimeColumn } from "./block.ts";
 import type { ClauseColumn } from "./clauses/clause-column.ts";
 import { Scratch } from "./scratch.ts";
 import { compareTimes, permute, timeOrder } from "./time-order.ts";
@@ -85,14 +85,16 @@ export class RowOrder {
     return slices;
   }
 
-  /** How far a `bytes` column's rows from `from` fit into `bytesMax`; at least one row does. */
+  /**
+   * How far a `bytes` column's rows from `from` fit into `bytesMax`; at least one row does. Rows
+   * that are kept as clauses count with their block's mean.
+   */
   fit(name: string, from: number, to: number, bytesMax: number): number {
-    const columns: BytesColumn[] = [];
-    for (const slice of this.slicesOf(from, to)) columns[slice] = this.blocks[slice].bytes(name);
+    const sizes: ((row: number) => number)[] = [];
+    for (const slice of this.slicesOf(from, to)) sizes[slice] = sizesOf(this.blocks[slice], name);
     let bytes = 0;
     for (let index = from; index < to; index++) {
-      const { starts, ends } = columns[this.slice[index]];
-      bytes += ends[this.row[index]] - starts[this.row[index]];
+      bytes += sizes[this.slice[index]](this.row[index]);
       if (bytes > bytesMax) return Math.max(index, from + 1);
     }
     return to;
@@ -101,6 +103,13 @@ export class RowOrder {
   gather(from: number, to: number): GatheredRows {
     return new GatheredRows(this, from, to);
   }
+}
+
+function sizesOf(block: Block, name: string): (row: number) => number {
+  const mean = block.clauses(name)?.meanBytes;
+  if (mean !== undefined) return () => mean;
+  const { starts, ends } = block.bytes(name);
+  return (row) => ends[row] - starts[row];
 }
 
 /** Sealing and merging are synchronous between two blocks, so one for each thread does. */

@@ -65,6 +65,24 @@ export class ClauseColumn {
     return { data, starts, ends, count, first: directory.partFirsts[index] };
   }
 
+  /** Bytes of a value, about: those of its slots here, and of templates in the whole segment. */
+  get meanBytes(): number {
+    const { offsets } = this.source.templates();
+    const shapes = this.source.shapes();
+    let constants = 0;
+    let rows = 0;
+    for (let shape = 0; shape < shapes.count; shape++) {
+      const uses = shapes.uses[shape];
+      rows += uses;
+      for (let index = shapes.offsets[shape]; index < shapes.offsets[shape + 1]; index++) {
+        const template = shapes.templates[index];
+        constants += uses * (offsets[template + 1] - offsets[template]);
+      }
+    }
+    const slots = this.source.directory().chunkRawSizes.reduce((sum, size) => sum + size, 0);
+    return constants / Math.max(rows, 1) + slots / Math.max(this.rows, 1);
+  }
+
   occurrences(): Occurrences {
     const { source } = this;
     const starts = source.derived("starts", () => this.#countOccurrences());
@@ -146,6 +164,9 @@ function readSlot(
   return at;
 }
 
+/** Steps to the next row's place before it is searched for. */
+const NEAR = 4;
+
 /** Is told of each slot of a clause. */
 interface SlotSink {
   slot(start: number, end: number, mark: number): void;
@@ -164,8 +185,9 @@ export class ClauseRowReader {
   readonly #shapeIds: Uint32Array;
   readonly #directory: ClauseDirectory;
   #occurrences: Occurrences | undefined;
-  /** The part used last, for each template: rows are mostly read in order. */
-  readonly #lastParts = new Map<number, Part>();
+  /** For each template, where the last row was found, and in which part. */
+  readonly #cursors: Uint32Array;
+  readonly #lastParts: (Part | undefined)[] = [];
 
   /** Writes to `target`, whose memory it replaces where it is too small. */
   constructor(
@@ -179,6 +201,7 @@ export class ClauseRowReader {
     this.#shapes = source.shapes();
     this.#shapeIds = source.shapeIds();
     this.#directory = source.directory();
+    this.#cursors = new Uint32Array(this.#templates.count);
   }
 
   /** The row's bytes are `bytes[0, end)`; of the clause at hand, see `readClause`. */
@@ -243,14 +266,8 @@ export class ClauseRowReader {
   #ordinal(row: number, index: number, template: number): number {
     this.#occurrences ??= this.#column.occurrences();
     const { starts, rows } = this.#occurrences;
-    let low = starts[template];
-    let high = starts[template + 1];
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (rows[middle] < row) low = middle + 1;
-      else high = middle;
-    }
-    let ordinal = low - starts[template];
+    const first = this.#seek(rows, row, template, starts);
+    let ordinal = first - starts[template];
     const { templates, offsets } = this.#shapes;
     for (let before = offsets[this.#shapeIds[row]]; before < index; before++) {
       if (templates[before] === template) ordinal += 1;
@@ -258,13 +275,33 @@ export class ClauseRowReader {
     return ordinal;
   }
 
+  /** The first occurrence at `row` or behind it; rows are mostly asked for one after the other. */
+  #seek(rows: Uint32Array, row: number, template: number, starts: Uint32Array): number {
+    let low = starts[template];
+    let high = starts[template + 1];
+    let at = Math.max(low, this.#cursors[template]);
+    for (let step = 0; step < NEAR && at < high && rows[at] < row; step++) at += 1;
+    for (let step = 0; step < NEAR && at > low && rows[at - 1] >= row; step++) at -= 1;
+    const isFound = (at === high || rows[at] >= row) && (at === low || rows[at - 1] < row);
+    if (!isFound) {
+      while (low < high) {
+        const middle = (low + high) >>> 1;
+        if (rows[middle] < row) low = middle + 1;
+        else high = middle;
+      }
+      at = low;
+    }
+    this.#cursors[template] = at;
+    return at;
+  }
+
   #partOf(template: number, ordinal: number): Part {
-    const last = this.#lastParts.get(template);
+    const last = this.#lastParts[template];
     if (last !== undefined && ordinal >= last.first && ordinal < last.first + last.count) {
       return last;
     }
     const part = this.#column.part(this.#directory.partOf(template, ordinal));
-    this.#lastParts.set(template, part);
+    this.#lastParts[template] = part;
     return part;
   }
 

@@ -146,7 +146,7 @@ function isUuid(data: Uint8Array, start: number, end: number): boolean {
 /** Words of fewer bytes are everywhere, and nobody keeps them: see `WordSink`. */
 export const WORD_BYTES_MIN = 5;
 
-/** Whether a slot is a short word by itself: most are, and need not be looked at any further. */
+/** Whether a run of digits is a short word by itself: most are, and need not be looked at further. */
 function isShortNumber(
   data: Uint8Array,
   start: number,
@@ -169,7 +169,8 @@ export function tellWords(
   for (let slot = range.firstSlot; slot < recorder.slots; slot++) {
     let start = recorder.slotStarts[slot];
     if (start < toldUntil) continue;
-    if (isShortNumber(data, start, recorder.slotEnds[slot], range)) continue;
+    const isNumber = recorder.slotMarks[slot] === DIGITS_MARK;
+    if (isNumber && isShortNumber(data, start, recorder.slotEnds[slot], range)) continue;
     while (start > toldUntil && BYTE_CLASSES[data[start - 1]] === LETTER) start -= 1;
     toldUntil = wordEnd(data, start, range.end);
     words.addWord(data, start, toldUntil);
