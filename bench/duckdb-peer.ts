@@ -1,35 +1,44 @@
-/** DuckDB in this process, with the load's rows in one table. */
+/** DuckDB in this process, with a load's rows in one table. */
 import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { DuckDBInstance, type DuckDBConnection, version } from "@duckdb/node-api";
 import type { QueryClass } from "./query-classes.ts";
 
-const COLUMNS = `{
+/** A table and its columns, as `read_json` takes them. */
+export interface PeerTable {
+  readonly name: string;
+  readonly columns: string;
+}
+
+const LOGS: PeerTable = {
+  name: "logs",
+  columns: `{
   time_unix_ns: 'BIGINT', severity_number: 'UTINYINT', severity_text: 'VARCHAR', node: 'VARCHAR',
   host: 'VARCHAR', logger: 'VARCHAR', body: 'VARCHAR', trace_id: 'VARCHAR', span_id: 'VARCHAR',
   attributes: 'JSON'
-}`;
+}`,
+};
 
 export class DuckDbPeer {
   readonly #connection: DuckDBConnection;
   readonly #databaseFile: string;
   readonly #exportFile: string;
 
-  private constructor(connection: DuckDBConnection, directory: string) {
+  private constructor(connection: DuckDBConnection, directory: string, table: PeerTable) {
     this.#connection = connection;
-    this.#databaseFile = databaseIn(directory);
+    this.#databaseFile = databaseIn(directory, table);
     this.#exportFile = join(directory, "export.json");
   }
 
   /** Loads a table of NDJSON into a database in `directory`. */
-  static async load(tableFile: string, directory: string): Promise<DuckDbPeer> {
-    const instance = await DuckDBInstance.create(databaseIn(directory));
+  static async load(tableFile: string, directory: string, table = LOGS): Promise<DuckDbPeer> {
+    const instance = await DuckDBInstance.create(databaseIn(directory, table));
     const connection = await instance.connect();
     await connection.run(
-      `CREATE TABLE logs AS SELECT * FROM read_json('${tableFile}', format = 'newline_delimited', columns = ${COLUMNS})`,
+      `CREATE TABLE ${table.name} AS SELECT * FROM read_json('${tableFile}', format = 'newline_delimited', columns = ${table.columns})`,
     );
     await connection.run("CHECKPOINT");
-    return new DuckDbPeer(connection, directory);
+    return new DuckDbPeer(connection, directory, table);
   }
 
   static get version(): string {
@@ -68,6 +77,6 @@ export class DuckDbPeer {
   }
 }
 
-function databaseIn(directory: string): string {
-  return join(directory, "logs.duckdb");
+function databaseIn(directory: string, { name }: PeerTable): string {
+  return join(directory, `${name}.duckdb`);
 }

@@ -19,24 +19,44 @@ const DATA_DIRECTORY = fileURLToPath(new URL("data", import.meta.url));
 const READ_CHUNK_BYTES = 4 * 1024 * 1024;
 
 /** Gives the files of a load, and writes them first where they are not there. */
-export async function openLoadFiles(options: LoadOptions): Promise<LoadFiles> {
+export function openLoadFiles(options: LoadOptions): Promise<LoadFiles> {
   const name = `logs-${nameOfCount(options.recordCount)}-seed${options.seed}`;
+  return openFiles(name, () => generateLoad(options), toTableLine);
+}
+
+/** A request of any signal, and its records as the tables of the peers hold them. */
+interface RequestWithRows<Row> {
+  readonly body: Uint8Array;
+  readonly rows: readonly Row[];
+}
+
+/** The same for any load: `name` stands for all that shapes it. */
+export async function openFiles<Row>(
+  name: string,
+  generate: () => Iterable<RequestWithRows<Row>>,
+  toLine: (row: Row) => string,
+): Promise<LoadFiles> {
   const otlp = join(DATA_DIRECTORY, `${name}.otlp`);
   const table = join(DATA_DIRECTORY, `${name}.ndjson`);
-  if (!existsSync(otlp) || !existsSync(table)) await writeLoadFiles({ otlp, table }, options);
+  if (!existsSync(otlp) || !existsSync(table))
+    await writeFiles({ otlp, table }, generate(), toLine);
   return { otlp, table };
 }
 
-async function writeLoadFiles(files: LoadFiles, options: LoadOptions): Promise<void> {
+async function writeFiles<Row>(
+  files: LoadFiles,
+  requests: Iterable<RequestWithRows<Row>>,
+  toLine: (row: Row) => string,
+): Promise<void> {
   mkdirSync(DATA_DIRECTORY, { recursive: true });
   const otlp = createWriteStream(`${files.otlp}.part`);
   const table = createWriteStream(`${files.table}.part`);
-  for (const request of generateLoad(options)) {
+  for (const request of requests) {
     const length = Buffer.alloc(4);
     length.writeUInt32LE(request.body.length);
     otlp.write(length);
     if (!otlp.write(request.body)) await once(otlp, "drain");
-    if (!table.write(request.rows.map(toTableLine).join(""))) await once(table, "drain");
+    if (!table.write(request.rows.map(toLine).join(""))) await once(table, "drain");
   }
   otlp.end();
   table.end();

@@ -68,7 +68,8 @@ function bucketOf(time: string, intervalNs: number): bigint {
   return toUnixNs(time) / BigInt(intervalNs);
 }
 
-function toUnixNs(timestamp: string): bigint {
+/** Errors: a text that is no timestamp of ours. */
+export function toUnixNs(timestamp: string): bigint {
   const found = /^(.+)\.(\d{6,9})Z$/.exec(timestamp);
   if (found === null) throw new Error(`no timestamp: ${timestamp}`);
   const [, seconds = "", fraction = ""] = found;

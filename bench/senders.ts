@@ -1,7 +1,8 @@
-/** Sends OTLP log requests as fast as they are acknowledged, over either protocol. */
+/** Sends OTLP requests as fast as they are acknowledged, over either protocol. */
 import { Agent, request as httpRequest } from "node:http";
 import { setTimeout as delay } from "node:timers/promises";
 import { Client, credentials, status } from "@grpc/grpc-js";
+import type { Signal } from "../src/core/record.ts";
 
 export type SendOutcome =
   | { readonly status: "acknowledged" }
@@ -22,8 +23,8 @@ export class HttpSender implements Sender {
   readonly #url: URL;
   readonly #agent: Agent;
 
-  constructor(endpoint: string, connectionCount: number) {
-    this.#url = new URL("/v1/logs", endpoint);
+  constructor(endpoint: string, connectionCount: number, signal: Signal = "logs") {
+    this.#url = new URL(`/v1/${signal}`, endpoint);
     this.#agent = new Agent({ keepAlive: true, maxSockets: connectionCount });
   }
 
