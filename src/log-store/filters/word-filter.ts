@@ -50,7 +50,6 @@ export class WordFilterWriter implements WordSink {
 
   addWord(data: Uint8Array, start: number, end: number): void {
     if (isShortWord(data, start, end)) return;
-    if (isShortWord(data, start, end)) return;
     const length = end - start;
     if (length <= SHORT_WORD_BYTES && start + SHORT_WORD_BYTES <= data.length) {
       if (data !== this.#data) this.#setData(data);

@@ -9,14 +9,15 @@ import { forEachDigitWord } from "./digit-words.ts";
 /** Hashes a word in any case: as its simple Unicode folding. */
 export function hashWord(hasher: KeyHasher, data: Uint8Array, start: number, end: number): void {
   if (hasher.hash(data, start, end)) return;
-  const folded = new TextEncoder().encode(foldCase(decodeText(data, start, end)));
+  const folded = foldWord(data, start, end);
   hasher.hash(folded, 0, folded.length);
 }
 
-/**
- * Whether a word is in no filter: short ones are everywhere. A word that is not ASCII is kept however
- * short, since its folding may be longer.
- */
+function foldWord(data: Uint8Array, start: number, end: number): Uint8Array {
+  return new TextEncoder().encode(foldCase(decodeText(data, start, end)));
+}
+
+/** Whether a word is in no filter: short ones of ASCII are everywhere. */
 export function isShortWord(data: Uint8Array, start: number, end: number): boolean {
   if (end - start >= WORD_BYTES_MIN) return false;
   for (let at = start; at < end; at++) if (data[at] >= 0x80) return false;
@@ -46,8 +47,10 @@ function wholeWordKeys(
   forEachDigitWord(text, (start, end) => {
     if (start === 0 && !startsAtWord) return;
     if (end === text.length && !endsAtWord) return;
-    if (isShortWord(text, start, end)) return;
-    hashWord(hasher, text, start, end);
+    // The text may have the word in ASCII where the needle has not: "k" where it has the Kelvin sign.
+    const word = foldWord(text, start, end);
+    if (isShortWord(word, 0, word.length)) return;
+    hasher.hash(word, 0, word.length);
     keys.push({ high: hasher.high, low: hasher.low });
   });
   return keys;
