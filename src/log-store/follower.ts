@@ -1,10 +1,10 @@
+import { compileFilter } from "./compile-filter.ts";
 import type { FollowBatch, FollowRequest } from "./log-store.ts";
 import { entryWriter } from "./entry-writer.ts";
 import { LineBuffer } from "./line-buffer.ts";
 import type { OpenBlockSlice } from "./open-block.ts";
 import { OpenBlockReader } from "./open-block.ts";
 import type { Predicate } from "./predicate.ts";
-import { compileFilter } from "./predicate.ts";
 
 /**
  * One live search: evaluates its filter over each committed batch, and keeps the hits until its

@@ -1,9 +1,9 @@
 import { canUseCounts } from "./aggregate-by-counts.ts";
 import { Groups } from "./aggregate-groups.ts";
+import { compileFilter } from "./compile-filter.ts";
 import type { CountsBlock } from "./counts-block.ts";
 import type { AggregateRequest, AggregateResult } from "./log-store.ts";
 import type { Predicate } from "./predicate.ts";
-import { compileFilter } from "./predicate.ts";
 import { QueryMeter } from "./query-meter.ts";
 import type { ScanContext, Source } from "./scan.ts";
 import { blocksOf, guarded, matchBlock, sourcesOf, TimeBounds } from "./scan.ts";

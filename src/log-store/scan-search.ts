@@ -1,5 +1,6 @@
 import { assert } from "../core/assert.ts";
 import type { TimeColumn } from "./block.ts";
+import { compileFilter } from "./compile-filter.ts";
 import type { Cursor } from "./cursor.ts";
 import { formatCursor, parseCursor } from "./cursor.ts";
 import type { EntryWriter } from "./entry-writer.ts";
@@ -8,7 +9,6 @@ import { Heap } from "./heap.ts";
 import { LineBuffer } from "./line-buffer.ts";
 import type { SearchBatch, SearchEnd, SearchRequest } from "./log-store.ts";
 import { BATCH_ENTRIES_MAX } from "./log-store.ts";
-import { compileFilter } from "./predicate.ts";
 import { QueryMeter } from "./query-meter.ts";
 import type { MatchedBlock, ScanContext, Source } from "./scan.ts";
 import { blocksOf, guarded, matchBlock, sourcesOf, TimeBounds } from "./scan.ts";

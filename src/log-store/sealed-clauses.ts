@@ -7,11 +7,11 @@ import type { ClauseShapes, ClauseTemplates } from "./clauses/clause-dictionary.
 import { chunksName, directoryName, shapeIdsName } from "./clauses/clause-writer.ts";
 import type { Section } from "./segment-format.ts";
 import { SegmentDamage } from "./segment-damage.ts";
-import type { SegmentReader } from "./segment-reader.ts";
+import type { SegmentSections } from "./segment-sections.ts";
 
 interface SealedClausesParts {
   readonly column: string;
-  readonly segment: SegmentReader;
+  readonly segment: SegmentSections;
   readonly sections: ReadonlyMap<string, Section>;
   readonly rows: number;
   /** Of the block, in the cache. */

@@ -1,7 +1,7 @@
 import type { ColumnCache } from "../column-cache.ts";
 import { SegmentDamage } from "../segment-damage.ts";
 import type { Section } from "../segment-format.ts";
-import type { SegmentReader } from "../segment-reader.ts";
+import type { SegmentSections } from "../segment-sections.ts";
 import { TRACE_DIRECTORY, TRACE_PAGES } from "./filter-writer.ts";
 import { idsOfPages, isTracePageWhole, pageOf, rowsInPage } from "./trace-index.ts";
 
@@ -11,7 +11,7 @@ import { idsOfPages, isTracePageWhole, pageOf, rowsInPage } from "./trace-index.
  * Errors: `SegmentDamage`.
  */
 export class TraceIndex {
-  readonly #segment: SegmentReader;
+  readonly #segment: SegmentSections;
   readonly #rows: number;
   readonly #directory: Section;
   readonly #pages: Section;
@@ -19,7 +19,7 @@ export class TraceIndex {
   readonly #cache: ColumnCache;
 
   private constructor(
-    segment: SegmentReader,
+    segment: SegmentSections,
     index: number,
     sections: { readonly directory: Section; readonly pages: Section },
     cache: ColumnCache,
@@ -33,7 +33,7 @@ export class TraceIndex {
   }
 
   /** Of a block; undefined where it has none. */
-  static of(segment: SegmentReader, index: number, cache: ColumnCache): TraceIndex | undefined {
+  static of(segment: SegmentSections, index: number, cache: ColumnCache): TraceIndex | undefined {
     const { sections } = segment.footer.blocks[index];
     const directory = sections.find(({ name }) => name === TRACE_DIRECTORY);
     const pages = sections.find(({ name }) => name === TRACE_PAGES);

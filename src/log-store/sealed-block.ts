@@ -1,0 +1,159 @@
+import type { Block, BytesColumn, DictColumn, TimeColumn } from "./block.ts";
+import { bytesColumn } from "./block.ts";
+import { AttributeRowReader } from "./clauses/attribute-rows.ts";
+import { ClauseColumn, ClauseRowReader } from "./clauses/clause-column.ts";
+import { shapeIdsName } from "./clauses/clause-writer.ts";
+import { WholeValues } from "./clauses/whole-values.ts";
+import { addSigned, decodeDeltas, decodeOffsets } from "./column-codec.ts";
+import type { ColumnCache } from "./column-cache.ts";
+import { TraceIndex } from "./filters/trace-index-reader.ts";
+import { SealedClauses } from "./sealed-clauses.ts";
+import { SegmentDamage } from "./segment-damage.ts";
+import type { Section } from "./segment-format.ts";
+import { distanceName } from "./segment-format.ts";
+import type { SegmentSections } from "./segment-sections.ts";
+
+/**
+ * A block on disk. Columns come from the cache, or are read, checked, decompressed and decoded.
+ *
+ * Errors: `SegmentDamage`, as a column is asked for.
+ */
+export class SealedBlock implements Block {
+  readonly rows: number;
+  readonly #segment: SegmentSections;
+  readonly #sections: ReadonlyMap<string, Section>;
+  readonly #key: string;
+  readonly #cache: ColumnCache;
+  readonly #traceIndex: TraceIndex | undefined;
+  readonly #clauses = new Map<string, ClauseColumn>();
+
+  constructor(segment: SegmentSections, index: number, cache: ColumnCache) {
+    const { rows, sections } = segment.footer.blocks[index];
+    this.rows = rows;
+    this.#segment = segment;
+    this.#sections = new Map(sections.map((section) => [section.name, section]));
+    this.#key = `${segment.path}#${index}`;
+    this.#cache = cache;
+    this.#traceIndex = TraceIndex.of(segment, index, cache);
+  }
+
+  u8(name: string): Uint8Array {
+    return this.#column(name, Uint8Array, (raw) => this.#expect(name, raw, raw.length));
+  }
+
+  u32(name: string): Uint32Array {
+    return this.#column(name, Uint32Array, (raw) => {
+      this.#expect(name, raw, raw.length / 4);
+      return new Uint32Array(raw.buffer, raw.byteOffset, this.rows);
+    });
+  }
+
+  f64(name: string): Float64Array {
+    const isDelta = name !== "value";
+    return this.#column(name, Float64Array, (raw) => {
+      if (isDelta) return decodeDeltas(raw, new Float64Array(this.rows));
+      this.#expect(name, raw, raw.length / 8);
+      return new Float64Array(raw.buffer, raw.byteOffset, this.rows);
+    });
+  }
+
+  time(name: string): TimeColumn {
+    if (this.#sections.has(distanceName(name, "ns"))) return this.#timeBehind(name);
+    return {
+      day: this.#column(`${name}.day`, Int32Array, (raw) =>
+        decodeDeltas(raw, new Int32Array(this.rows)),
+      ),
+      ns: this.#column(`${name}.ns`, Float64Array, (raw) =>
+        decodeDeltas(raw, new Float64Array(this.rows)),
+      ),
+    };
+  }
+
+  #timeBehind(name: string): TimeColumn {
+    const base = this.time("time");
+    return {
+      day: this.#column(distanceName(name, "day"), Int32Array, (raw) =>
+        addSigned(raw, base.day, new Int32Array(this.rows)),
+      ),
+      ns: this.#column(distanceName(name, "ns"), Float64Array, (raw) =>
+        addSigned(raw, base.ns, new Float64Array(this.rows)),
+      ),
+    };
+  }
+
+  ids(name: string): Uint8Array {
+    if (name === "trace_id" && this.#traceIndex !== undefined) return this.#traceIndex.ids();
+    const width = name === "trace_id" ? 16 : 8;
+    return this.#column(name, Uint8Array, (raw) => this.#expect(name, raw, raw.length / width));
+  }
+
+  traceRows(id: Uint8Array): readonly number[] | undefined {
+    return this.#traceIndex?.rowsOf(id);
+  }
+
+  dict(name: string): DictColumn {
+    return { ids: this.u32(name), dictionary: this.#segment.dictionary(name) };
+  }
+
+  clauses(name: string): ClauseColumn | undefined {
+    const known = this.#clauses.get(name);
+    if (known !== undefined || !this.#sections.has(shapeIdsName(name))) return known;
+    const source = new SealedClauses({
+      column: name,
+      segment: this.#segment,
+      sections: this.#sections,
+      rows: this.rows,
+      key: this.#key,
+      cache: this.#cache,
+    });
+    const column = new ClauseColumn(source, this.rows);
+    this.#clauses.set(name, column);
+    return column;
+  }
+
+  bytes(name: string): BytesColumn {
+    const column = this.clauses(name);
+    if (column !== undefined) return this.#wholeValues(name, column);
+    const offsets = this.#column(`${name}.lengths`, Uint32Array, (raw) =>
+      decodeOffsets(raw, this.rows),
+    );
+    const data = this.#column(name, Uint8Array, (raw) => raw);
+    if (offsets[this.rows] !== data.length) {
+      throw new SegmentDamage(this.#segment.path, `column ${name} has another size than its rows`);
+    }
+    return bytesColumn(data, offsets, 0, this.rows);
+  }
+
+  /** Every value of a column of clauses, put together. */
+  #wholeValues(name: string, column: ClauseColumn): BytesColumn {
+    const known = this.#cache.get(`${this.#key}/${name}`);
+    if (known instanceof WholeValues) return known.column;
+    const reader =
+      name === "attributes" ? new AttributeRowReader(column) : new ClauseRowReader(column);
+    const values = new WholeValues(reader, this.rows);
+    this.#cache.set(`${this.#key}/${name}`, values);
+    return values.column;
+  }
+
+  #column<T extends Uint8Array | Uint32Array | Int32Array | Float64Array>(
+    name: string,
+    type: { readonly prototype: T; new (length: number): T },
+    decode: (raw: Uint8Array) => T,
+  ): T {
+    const key = `${this.#key}/${name}`;
+    const cached = this.#cache.get(key);
+    if (cached instanceof type) return cached;
+    const section = this.#sections.get(name);
+    if (section === undefined) {
+      throw new SegmentDamage(this.#segment.path, `section ${name} is missing`);
+    }
+    const column = decode(this.#segment.readSection(section));
+    this.#cache.set(key, column);
+    return column;
+  }
+
+  #expect(name: string, raw: Uint8Array, rows: number): Uint8Array {
+    if (rows === this.rows) return raw;
+    throw new SegmentDamage(this.#segment.path, `column ${name} has ${rows} rows of ${this.rows}`);
+  }
+}
