@@ -154,10 +154,7 @@ class Query {
     const signal = this.#signal;
     return new Promise((resolve, reject) => {
       signal.throwIfAborted();
-      const onAbort = (): void => {
-        this.cancel();
-        reject(abortError(signal));
-      };
+      const onAbort = (): void => reject(abortError(signal));
       signal.addEventListener("abort", onAbort, { once: true });
       void ask().then((reply) => {
         signal.removeEventListener("abort", onAbort);

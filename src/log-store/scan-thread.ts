@@ -29,6 +29,7 @@ export class ScanThread {
     worker.on("error", (error) => {
       this.#fail("INTERNAL", `the query worker failed: ${errorMessage(error)}`);
     });
+    worker.on("exit", () => this.#fail("INTERNAL", "the query worker ended"));
     worker.unref();
   }
 
@@ -69,8 +70,8 @@ export class ScanThread {
   }
 
   async close(): Promise<void> {
-    await this.#worker.terminate();
     this.#fail("STORE_CLOSED", "the store was closed");
+    await this.#worker.terminate();
   }
 
   /** Lists of segments mostly stay as they are from query to query, so only changes are sent. */

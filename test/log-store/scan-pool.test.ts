@@ -1,14 +1,20 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
 import { expect, onTestFinished, test } from "vitest";
 import type { Clock } from "../../src/core/clock.ts";
 import { systemClock } from "../../src/core/clock.ts";
+import type { Filter } from "../../src/core/filter.ts";
 import { ALL_TIME } from "../../src/core/time.ts";
 import { EmbeddedStore } from "../../src/log-store/embedded-store.ts";
 import type { SearchRequest } from "../../src/log-store/log-store.ts";
-import type { ScanWorkerData, ToScanWorker } from "../../src/log-store/scan-messages.ts";
+import type {
+  FromScanWorker,
+  ScanWorkerData,
+  ToScanWorker,
+} from "../../src/log-store/scan-messages.ts";
 import { ScanPool } from "../../src/log-store/scan-pool.ts";
 import { startWorker } from "../../src/log-store/worker-thread.ts";
-import { ALL, appendLogs, BUDGET, messages, temporaryFolder } from "./store-user.ts";
+import { ALL, appendLogs, BUDGET, messages, searchAll, temporaryFolder } from "./store-user.ts";
 
 const RETENTION_MS = 3_600_000;
 
@@ -48,24 +54,32 @@ function startFailing(): Worker {
   return new Worker(code, { eval: true });
 }
 
+/** A message, and to which worker. */
+type Sent = ToScanWorker & { readonly worker: number };
+
 /** A store with a pool whose workers are counted, and all messages to them kept. */
 async function openStore(
   start: (data: ScanWorkerData, count: number) => Worker = startScanWorker,
+  threadsMax = 2,
 ): Promise<{
   readonly store: EmbeddedStore;
   readonly workers: Worker[];
-  readonly sent: ToScanWorker[];
+  readonly sent: Sent[];
+  readonly replies: FromScanWorker[];
   readonly clock: SteppedClock;
 }> {
   const workers: Worker[] = [];
-  const sent: ToScanWorker[] = [];
+  const sent: Sent[] = [];
+  const replies: FromScanWorker[] = [];
   const runner = new ScanPool({
-    threadsMax: 2,
+    threadsMax,
     start: (data) => {
-      const worker = start(data, workers.length);
+      const index = workers.length;
+      const worker = start(data, index);
+      worker.on("message", (reply: FromScanWorker) => replies.push(reply));
       const post = worker.postMessage.bind(worker);
       worker.postMessage = (message: ToScanWorker) => {
-        sent.push(message);
+        sent.push({ ...message, worker: index });
         post(message);
       };
       workers.push(worker);
@@ -76,7 +90,7 @@ async function openStore(
   const clock = new SteppedClock();
   const store = await EmbeddedStore.open({ directory, clock, runner, retentionMs: RETENTION_MS });
   onTestFinished(() => store.close());
-  return { store, workers, sent, clock };
+  return { store, workers, sent, replies, clock };
 }
 
 test("a worker is told of each segment once, and when it goes", async () => {
@@ -91,7 +105,7 @@ test("a worker is told of each segment once, and when it goes", async () => {
   expect(await messages(store)).toHaveLength(4);
   clock.aheadNs = 2n * BigInt(RETENTION_MS) * 1_000_000n;
   await store.expire();
-  expect(await messages(store)).toEqual([]);
+  expect(await searchAll(store)).toMatchObject({ entries: [], end: { status: "complete" } });
   const told = sent.filter((message) => message.kind === "segments");
   expect(told.map(({ added, removedFiles }) => [added.length, removedFiles.length])).toEqual([
     [3, 0],
@@ -104,16 +118,20 @@ test("a worker is told of each segment once, and when it goes", async () => {
 });
 
 test("one worker does for queries one after the other; those at once get a second one", async () => {
-  const { store, workers } = await openStore();
+  const { store, workers, sent, replies } = await openStore();
   await appendLogs(store, [{ body: "record" }]);
+  // Those that come while the first worker is being started wait for it.
+  await Promise.all(Array.from({ length: 5 }, () => messages(store)));
   for (let index = 0; index < 3; index++) await messages(store);
   expect(workers).toHaveLength(1);
   await Promise.all(Array.from({ length: 20 }, () => messages(store)));
   expect(workers).toHaveLength(2);
-  // Answers of either.
+  await expect.poll(() => replies.filter(({ kind }) => kind === "ready")).toHaveLength(2);
   const answers = await Promise.all(Array.from({ length: 20 }, () => messages(store)));
   for (const answer of answers) expect(answer).toEqual(["record"]);
   expect(workers).toHaveLength(2);
+  const starts = sent.filter(({ kind }) => kind === "start").slice(-20);
+  expect(starts.slice(0, 4).map(({ worker }) => worker)).toEqual([0, 1, 0, 1]);
 });
 
 test("a query that kills its worker fails alone, and the next one has a new worker", async () => {
@@ -130,15 +148,22 @@ test("a query that kills its worker fails alone, and the next one has a new work
 });
 
 test("a search whose worker died between two batches is told so", async () => {
-  const { store, workers } = await openStore();
+  const { store, workers, replies } = await openStore();
   await appendLogs(
     store,
     Array.from({ length: 5000 }, (_, index) => ({ body: `record ${index}` })),
   );
   const batches = store.search(NEWEST, new AbortController().signal);
   expect((await batches.next()).done).toBe(false);
-  workers[0]?.emit("error", new Error("out of memory"));
-  await expect(batches.next()).rejects.toMatchObject({ code: "INTERNAL" });
+  await expect.poll(() => replies.filter(({ kind }) => kind === "batch")).toHaveLength(2);
+  await workers[0]?.terminate();
+  const readOn = async (): Promise<void> => {
+    while ((await batches.next()).done !== true);
+  };
+  await expect(readOn()).rejects.toMatchObject({
+    code: "INTERNAL",
+    message: "the query worker ended",
+  });
 });
 
 test("a query that is cancelled before it begins never reaches a worker", async () => {
@@ -166,5 +191,57 @@ test("the worker is one batch ahead of its reader, and no more", async () => {
   expect((await batches.next()).done).toBe(false);
   expect(asked()).toBe(2);
   await batches.return(LEFT);
-  expect(sent.at(-1)).toEqual({ kind: "cancel", id });
+  expect(sent.at(-1)).toEqual({ kind: "cancel", id, worker: 0 });
+});
+
+test("a query that is cancelled has no more turns", async () => {
+  const { store, sent, replies } = await openStore(startScanWorker, 1);
+  await appendLogs(store, [{ body: "record" }]);
+  const stop = new AbortController();
+  // Its worker is only being started, so that it hears of both at once.
+  const cancelled = store.search(NEWEST, stop.signal).next();
+  stop.abort(new Error("the client went away"));
+  await expect(cancelled).rejects.toThrow("the client went away");
+  expect(await messages(store)).toEqual(["record"]);
+  const [first, second] = sent.filter((message) => message.kind === "start");
+  const answered = replies.flatMap((reply) => (reply.kind === "ready" ? [] : reply.id));
+  expect(answered).not.toContain(first?.id);
+  expect(answered).toContain(second?.id);
+});
+
+test("a search that is cancelled while its reader is at a batch fails nowhere else", async () => {
+  const { store } = await openStore();
+  await appendLogs(
+    store,
+    Array.from({ length: 5000 }, (_, index) => ({ body: `record ${index}` })),
+  );
+  const stop = new AbortController();
+  const batches = store.search(NEWEST, stop.signal);
+  await batches.next();
+  stop.abort(new Error("the client went away"));
+  // An error that nobody waits for would end the process in this turn.
+  await nextTurn();
+  await expect(batches.next()).rejects.toThrow("the client went away");
+});
+
+test("a long query lets others have their turns before its end", async () => {
+  const { store, sent, replies } = await openStore(startScanWorker, 1);
+  const records = Array.from({ length: 2000 }, (_, index) => ({ body: `record ${index} of many` }));
+  for (let index = 0; index < 30; index++) {
+    await appendLogs(store, records, { "service.name": `node ${index}` });
+    await store.seal();
+  }
+  const regex: Filter = {
+    kind: "text",
+    match: { kind: "regex", source: "(1|2|3)[0-9]*4 .*x", anyCase: false },
+  };
+  const long = searchAll(store, { filter: regex });
+  // Of three batches: after each one it is asked for the next, and then waits for its turn.
+  const short = searchAll(store, { limit: 3000 });
+  await Promise.all([long, short]);
+  const [longId, shortId] = sent.flatMap((message) =>
+    message.kind === "start" ? [message.id] : [],
+  );
+  const ends = replies.flatMap((reply) => (reply.kind === "end" ? [reply.id] : []));
+  expect(ends).toEqual([shortId, longId]);
 });
