@@ -75,6 +75,7 @@ function intervalLine({ time, figures }: CanaryReport): readonly Piece[] {
 
 function finalLines({ run, elapsedMs, figures }: CanaryReport): readonly (readonly Piece[])[] {
   const { counts, acknowledgeMs, pushMs } = figures;
+  const unanswered = counts.sent - counts.acknowledged - counts.refused;
   const rows: readonly (readonly [string, number, string])[] = [
     ["sent", counts.sent, ""],
     ["acknowledged", counts.acknowledged, latencyText(acknowledgeMs)],
@@ -83,6 +84,7 @@ function finalLines({ run, elapsedMs, figures }: CanaryReport): readonly (readon
     ["missing", counts.missing, ""],
     ["doubled", counts.doubled, ""],
     ["not pushed", counts.notPushed, ""],
+    ...(unanswered === 0 ? [] : [["unanswered", unanswered, ""] as const]),
     ...unusual(counts).map(([what, count]) => [what, count, ""] as const),
   ];
   return [
@@ -105,7 +107,6 @@ const FAULTS = ["missing", "doubled", "not pushed"] as const;
 function unusual(counts: CanaryCounts): readonly (readonly [string, number])[] {
   const all: readonly (readonly [string, number])[] = [
     ["refused", counts.refused],
-    ["unanswered", Math.max(0, counts.sent - counts.acknowledged - counts.refused)],
     ["attempts repeated", counts.retried],
     ["out of order", counts.outOfOrder],
     ["left out by the live search", counts.leftOut],
