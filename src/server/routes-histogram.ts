@@ -173,23 +173,22 @@ function fillBuckets(
   intervalNs: bigint,
   rows: AggregateResult["rows"],
 ): readonly Bucket[] {
-  const counts = new Map(
-    rows.map((row) => [keyOf(row["time"], row["level"]), Number(row["count"])] as const),
-  );
+  const counts = new Map<Json | undefined, Map<Json | undefined, number>>();
+  for (const { time, level, count } of rows) {
+    const levels = counts.get(time) ?? new Map<Json | undefined, number>();
+    counts.set(time, levels.set(level, Number(count)));
+  }
   const buckets: Bucket[] = [];
   for (let start = fromUnixNs - (fromUnixNs % intervalNs); start < toUnixNs; start += intervalNs) {
     const time = formatUnixNs(start);
+    const known = counts.get(time);
     const levels: Record<string, number> = {};
     let count = 0;
     for (const level of LEVELS) {
-      levels[level] = counts.get(keyOf(time, level)) ?? 0;
+      levels[level] = known?.get(level) ?? 0;
       count += levels[level];
     }
     buckets.push({ time, count, levels });
   }
   return buckets;
-}
-
-function keyOf(...parts: readonly (Json | undefined)[]): string {
-  return JSON.stringify(parts);
 }
