@@ -41,8 +41,9 @@ SETTINGS fsync_after_insert = 1, fsync_part_directory = 1"""
 directory = sys.argv[1]
 export_file = os.path.join(directory, "export.json")
 clickhouse = session.Session(os.path.join(directory, "clickhouse"))
-# It remembers which granules a condition left out: a cache of results by another name.
-clickhouse.query("SET use_query_condition_cache = 0")
+# They remember which granules a condition left out and which words were not found: caches of results
+# by another name.
+clickhouse.query("SET use_query_condition_cache = 0, use_text_index_negative_tokens_cache = 0")
 
 
 def create_table(name):

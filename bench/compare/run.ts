@@ -22,6 +22,7 @@ import { ClickHouse } from "./clickhouse.ts";
 import { type Contestant, NotInstalledError, type Setting } from "./contestant.ts";
 import { Dora } from "./dora.ts";
 import { DuckDb } from "./duckdb.ts";
+import { Elasticsearch } from "./elasticsearch.ts";
 import { measureQuestion, type QuestionResult } from "./measure.ts";
 import { resetPeakResident } from "./process-cpu.ts";
 import { type Comparison, type ContestantFigures, toMarkdown } from "./report.ts";
@@ -32,6 +33,7 @@ const PEERS: ReadonlyMap<string, (setting: Setting) => Promise<Contestant>> = ne
   ["dora", (setting: Setting): Promise<Contestant> => Dora.start(setting)],
   ["duckdb", (setting: Setting): Promise<Contestant> => DuckDb.start(setting)],
   ["clickhouse", (setting: Setting): Promise<Contestant> => ClickHouse.start(setting)],
+  ["elasticsearch", (setting: Setting): Promise<Contestant> => Elasticsearch.start(setting)],
 ]);
 
 const DOCS = fileURLToPath(new URL("../../docs", import.meta.url));
