@@ -4,8 +4,10 @@ export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
     exclude: ["test/parts/**", "test/fault-long/**", "node_modules/**"],
-    testTimeout: 30_000,
-    hookTimeout: 30_000,
+    // So long that a busy machine fails no test.
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
+    expect: { poll: { timeout: 60_000 } },
     maxWorkers: 2,
   },
 });

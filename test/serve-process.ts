@@ -70,7 +70,7 @@ export class ServeFailedError extends Error {
 }
 
 const MAIN = fileURLToPath(new URL("../src/cli/main.ts", import.meta.url));
-const START_TIMEOUT_MS = 20_000;
+const START_TIMEOUT_MS = 60_000;
 const CLOSE_TIMEOUT_MS = 10_000;
 const FREE_PORT = "127.0.0.1:0";
 const LISTENS =

@@ -217,7 +217,7 @@ describe("a part never looks like the whole:", () => {
     const run = startCli(["export", "--file", path, "--url", stuck.url]);
     const written = (): string | undefined =>
       readdirSync(directory).find((name) => statSync(join(directory, name)).size > 1000);
-    await vi.waitUntil(() => written() !== undefined, { timeout: 20_000 });
+    await vi.waitUntil(() => written() !== undefined, { timeout: 60_000 });
     run.kill(signal);
     const { code } = await run.result;
     expect(existsSync(path)).toBe(false);

@@ -2,13 +2,14 @@ import { expect, test } from "vitest";
 import type { EmbeddedStore } from "../../src/log-store/embedded-store.ts";
 import { MERGE_LIMITS } from "../../src/log-store/merge-plan.ts";
 import { lawHolds, messages, temporaryFolder } from "../log-store/store-user.ts";
+import { LONG_TEST_MS } from "../run-size.ts";
 import type { FaultCall } from "./fault-storage.ts";
 import { FAULT_KINDS, FaultStorage } from "./fault-storage.ts";
 import type { Life } from "./store-life.ts";
 import {
   brokenPromise,
   crashAt,
-  CRASHES,
+  crashesAt,
   needlessSyncs,
   openForFaults,
   send,
@@ -63,13 +64,13 @@ test.each(["kept", "lost"] as const)(
   async (manifest) => {
     const { length } = (await undisturbed(LIFE)).trace;
     for (let halt = 1; halt <= length + 1; halt++) {
-      for (const crash of CRASHES) {
+      for (const crash of crashesAt(halt)) {
         const broken = await crashAt(LIFE, halt, { ...crash, manifest });
         expect(broken, `call ${halt}, ${JSON.stringify(crash)}`).toBeUndefined();
       }
     }
   },
-  240_000,
+  LONG_TEST_MS,
 );
 
 /** The syncs of each merge, and of retention: its file, the folder, the manifest, its folder. */
@@ -81,12 +82,16 @@ function syncsOfMerges(syncs: readonly FaultCall[]): ReadonlySet<FaultCall> {
   return new Set([...merges, ...syncs.slice(last, last + 2)]);
 }
 
-test("every sync of a merge and of retention that is left out is noticed", async () => {
-  const { trace } = await undisturbed(LIFE);
-  const syncs = trace.filter(({ kind }) => kind === "sync" || kind === "syncDirectory");
-  expect(syncsOfMerges(syncs).size).toBe(14);
-  expect(await needlessSyncs(LIFE, syncsOfMerges)).toEqual([]);
-}, 240_000);
+test(
+  "every sync of a merge and of retention that is left out is noticed",
+  async () => {
+    const { trace } = await undisturbed(LIFE);
+    const syncs = trace.filter(({ kind }) => kind === "sync" || kind === "syncDirectory");
+    expect(syncsOfMerges(syncs).size).toBe(14);
+    expect(await needlessSyncs(LIFE, syncsOfMerges)).toEqual([]);
+  },
+  LONG_TEST_MS,
+);
 
 test.each(FAULT_KINDS)(
   "each %s that fails costs a merge that is done again, never a record",
@@ -111,37 +116,41 @@ test.each(FAULT_KINDS)(
       }
     }
   },
-  240_000,
+  LONG_TEST_MS,
 );
 
 /** Calls behind a failed commit at which the power is cut: until the next commit is through. */
 const CALLS_BEHIND = 16;
 
-test("a manifest that may be on disk or not is not built upon, whenever the power is cut", async () => {
-  const { trace } = await undisturbed(LIFE);
-  const commits = trace.filter(
-    ({ kind, path }, index) =>
-      kind === "syncDirectory" && path === "store" && trace[index - 1]?.kind === "rename",
-  );
-  expect(commits.length).toBeGreaterThan(8);
-  for (const commit of commits) {
-    const at = trace.indexOf(commit);
-    const nth = trace.slice(0, at + 1).filter(({ kind }) => kind === "syncDirectory").length;
-    for (let behind = 1; behind <= CALLS_BEHIND; behind++) {
-      const storage = new FaultStorage(temporaryFolder());
-      const told = new Told();
-      // The disk has the new manifest, and the store is told that it has not.
-      storage.fail("syncDirectory", nth, { takesEffect: true });
-      storage.haltAt(at + 1 + behind);
-      const store = await openForFaults(storage, LIFE, told).catch(() => undefined);
-      if (store === undefined) continue;
-      await LIFE.live(store, told).catch(() => undefined);
-      await send(store, "more", told);
-      await store.seal().catch(() => undefined);
-      await store.merge().catch(() => undefined);
-      await store.close().catch(() => undefined);
-      const broken = await brokenPromise(storage.crash({ entries: "kept" }), told);
-      expect(broken, `commit ${nth}, ${behind} calls later`).toBeUndefined();
+test(
+  "a manifest that may be on disk or not is not built upon, whenever the power is cut",
+  async () => {
+    const { trace } = await undisturbed(LIFE);
+    const commits = trace.filter(
+      ({ kind, path }, index) =>
+        kind === "syncDirectory" && path === "store" && trace[index - 1]?.kind === "rename",
+    );
+    expect(commits.length).toBeGreaterThan(8);
+    for (const commit of commits) {
+      const at = trace.indexOf(commit);
+      const nth = trace.slice(0, at + 1).filter(({ kind }) => kind === "syncDirectory").length;
+      for (let behind = 1; behind <= CALLS_BEHIND; behind++) {
+        const storage = new FaultStorage(temporaryFolder());
+        const told = new Told();
+        // The disk has the new manifest, and the store is told that it has not.
+        storage.fail("syncDirectory", nth, { takesEffect: true });
+        storage.haltAt(at + 1 + behind);
+        const store = await openForFaults(storage, LIFE, told).catch(() => undefined);
+        if (store === undefined) continue;
+        await LIFE.live(store, told).catch(() => undefined);
+        await send(store, "more", told);
+        await store.seal().catch(() => undefined);
+        await store.merge().catch(() => undefined);
+        await store.close().catch(() => undefined);
+        const broken = await brokenPromise(storage.crash({ entries: "kept" }), told);
+        expect(broken, `commit ${nth}, ${behind} calls later`).toBeUndefined();
+      }
     }
-  }
-}, 120_000);
+  },
+  LONG_TEST_MS,
+);

@@ -1,12 +1,13 @@
 import { expect, test } from "vitest";
 import type { EmbeddedStore } from "../../src/log-store/embedded-store.ts";
 import { lawHolds, messages, temporaryFolder } from "../log-store/store-user.ts";
+import { LONG_TEST_MS } from "../run-size.ts";
 import { FAULT_KINDS, FaultStorage } from "./fault-storage.ts";
 import type { Life } from "./store-life.ts";
 import {
   brokenPromise,
   crashAt,
-  CRASHES,
+  crashesAt,
   needlessSyncs,
   openForFaults,
   send,
@@ -31,19 +32,27 @@ function open(storage: FaultStorage, told = new Told()): Promise<EmbeddedStore> 
   return openForFaults(storage, LIFE, told);
 }
 
-test("the power cut at every call loses nothing acknowledged, twice nothing, invents nothing", async () => {
-  const { length } = (await undisturbed(LIFE)).trace;
-  for (let halt = 1; halt <= length + 1; halt++) {
-    for (const crash of CRASHES) {
-      const broken = await crashAt(LIFE, halt, crash);
-      expect(broken, `call ${halt}, ${JSON.stringify(crash)}`).toBeUndefined();
+test(
+  "the power cut at every call loses nothing acknowledged, twice nothing, invents nothing",
+  async () => {
+    const { length } = (await undisturbed(LIFE)).trace;
+    for (let halt = 1; halt <= length + 1; halt++) {
+      for (const crash of crashesAt(halt)) {
+        const broken = await crashAt(LIFE, halt, crash);
+        expect(broken, `call ${halt}, ${JSON.stringify(crash)}`).toBeUndefined();
+      }
     }
-  }
-}, 120_000);
+  },
+  LONG_TEST_MS,
+);
 
-test("every sync that is left out is noticed: some crash behind it breaks a promise", async () => {
-  expect(await needlessSyncs(LIFE)).toEqual([]);
-}, 240_000);
+test(
+  "every sync that is left out is noticed: some crash behind it breaks a promise",
+  async () => {
+    expect(await needlessSyncs(LIFE)).toEqual([]);
+  },
+  LONG_TEST_MS,
+);
 
 test.each(FAULT_KINDS)(
   "each %s that fails costs a refusal or a later seal, never a record",
@@ -71,7 +80,7 @@ test.each(FAULT_KINDS)(
       expect(await brokenPromise(storage.crash(), told), `${kind} ${nth}`).toBeUndefined();
     }
   },
-  120_000,
+  LONG_TEST_MS,
 );
 
 test("a full disk refuses requests with a retryable answer, loses nothing, and recovers", async () => {

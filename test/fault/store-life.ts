@@ -7,6 +7,7 @@ import {
   openStore,
   temporaryFolder,
 } from "../log-store/store-user.ts";
+import { runs } from "../run-size.ts";
 import type { CrashOptions, FaultCall } from "./fault-storage.ts";
 import { FaultStorage } from "./fault-storage.ts";
 
@@ -151,12 +152,18 @@ export async function undisturbed(life: Life): Promise<FaultStorage> {
   return storage;
 }
 
-export const CRASHES: readonly Crash[] = [
+const CRASHES: readonly Crash[] = [
   { content: "lost", entries: "undone" },
   { content: "lost", entries: "kept" },
   { content: "torn", entries: "random" },
   { content: "pages", entries: "kept" },
 ];
+
+/** Those to try at the `halt`th call; in `npm test` one of them, another at each call. */
+export function crashesAt(halt: number): readonly Crash[] {
+  const count = runs({ part: 1, full: CRASHES.length });
+  return CRASHES.filter((_, index) => (halt + index) % CRASHES.length < count);
+}
 
 /** Crashes after which each unsynced change of a folder is there or not, in several ways. */
 function reordered(): readonly Crash[] {

@@ -12,6 +12,7 @@ import type { EmbeddedStore } from "../../src/log-store/embedded-store.ts";
 import type { AggregateResult, GroupKey, Stat } from "../../src/log-store/log-store.ts";
 import { logRecord } from "../query/log-record.ts";
 import { matchesRecord } from "../query/naive-evaluator.ts";
+import { LONG_TEST_MS, runs } from "../run-size.ts";
 import { BothWaysRunner } from "./both-ways-runner.ts";
 import { aggregate, logsRequest, openStore, temporaryFolder } from "./store-user.ts";
 
@@ -232,41 +233,49 @@ function byText(left: unknown, right: unknown): number {
   return a === b ? 0 : a < b ? -1 : 1;
 }
 
-test("random questions get what counting each record gives, by joint counts and by rows, open and sealed", async () => {
-  let byCounts = 0;
-  let total = 0;
-  await fc.assert(
-    fc.asyncProperty(
-      fc.array(fc.tuple(fc.array(request, { minLength: 1, maxLength: 8 }), fc.boolean()), {
-        minLength: 1,
-        maxLength: 3,
-      }),
-      fc.array(question, { minLength: 20, maxLength: 20 }),
-      async (steps, questions) => {
-        const runner = new BothWaysRunner();
-        const store: EmbeddedStore = await openStore(temporaryFolder(), { runner });
-        for (const [requests, isSealed] of steps) {
-          for (const [index, one] of requests.entries()) {
-            const body = logsRequest(recordsOf(one), one.resource);
-            await store.append({ signal: "logs", body, principal: String(index) + Math.random() });
+test(
+  "random questions get what counting each record gives, by joint counts and by rows, open and sealed",
+  async () => {
+    let byCounts = 0;
+    let total = 0;
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.tuple(fc.array(request, { minLength: 1, maxLength: 8 }), fc.boolean()), {
+          minLength: 1,
+          maxLength: 3,
+        }),
+        fc.array(question, { minLength: 20, maxLength: 20 }),
+        async (steps, questions) => {
+          const runner = new BothWaysRunner();
+          const store: EmbeddedStore = await openStore(temporaryFolder(), { runner });
+          for (const [requests, isSealed] of steps) {
+            for (const [index, one] of requests.entries()) {
+              const body = logsRequest(recordsOf(one), one.resource);
+              await store.append({
+                signal: "logs",
+                body,
+                principal: String(index) + Math.random(),
+              });
+            }
+            if (isSealed) await store.seal();
           }
-          if (isSealed) await store.seal();
-        }
-        const all = steps.flatMap(([requests]) => requests.flatMap(recordsOf));
-        for (const asked of questions) {
-          const { rows, status } = await aggregate(store, asked);
-          expect(rows.toSorted(byText), JSON.stringify(asked.filter)).toEqual(
-            naiveGroups(all, asked).toSorted(byText),
-          );
-          expect(status).toBe("complete");
-        }
-        byCounts += runner.savedRows;
-        total += all.length * questions.length;
-        await store.close();
-      },
-    ),
-    { numRuns: 60 },
-  );
-  // Else nothing was compared.
-  expect(byCounts / total).toBeGreaterThan(0.05);
-}, 120_000);
+          const all = steps.flatMap(([requests]) => requests.flatMap(recordsOf));
+          for (const asked of questions) {
+            const { rows, status } = await aggregate(store, asked);
+            expect(rows.toSorted(byText), JSON.stringify(asked.filter)).toEqual(
+              naiveGroups(all, asked).toSorted(byText),
+            );
+            expect(status).toBe("complete");
+          }
+          byCounts += runner.savedRows;
+          total += all.length * questions.length;
+          await store.close();
+        },
+      ),
+      { numRuns: runs({ part: 60, full: 600 }) },
+    );
+    // Else nothing was compared.
+    expect(byCounts / total).toBeGreaterThan(0.05);
+  },
+  LONG_TEST_MS,
+);

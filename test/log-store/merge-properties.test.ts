@@ -7,6 +7,7 @@ import type { LogRecord } from "../../src/core/record.ts";
 import type { EmbeddedStore } from "../../src/log-store/embedded-store.ts";
 import { MERGE_LIMITS } from "../../src/log-store/merge-plan.ts";
 import { matchesRecord } from "../query/naive-evaluator.ts";
+import { LONG_TEST_MS, runs } from "../run-size.ts";
 import type { Request } from "./arbitrary-logs.ts";
 import { filter, recordsOf, request } from "./arbitrary-logs.ts";
 import { lawHolds, logsRequest, openStore, searchAll, temporaryFolder } from "./store-user.ts";
@@ -133,33 +134,38 @@ class Rehearsal {
   }
 }
 
-test("random filters give the same before, during and after merges, with retention, restarts and lost manifests between", async () => {
-  let mergeCount = 0;
-  await fc.assert(
-    fc.asyncProperty(
-      fc.array(fc.tuple(request, fc.array(action, { minLength: 1, maxLength: 3 })), {
-        minLength: 3,
-        maxLength: 10,
-      }),
-      fc.array(filter, { minLength: 3, maxLength: 3 }),
-      fc.array(filter, { minLength: 20, maxLength: 20 }),
-      async (steps, during, after) => {
-        const rehearsal = new Rehearsal();
-        for (const [one, actions] of steps) {
-          await rehearsal.append(one);
-          for (const what of actions) await rehearsal.act(what, during);
-        }
-        await rehearsal.act("seal", []);
-        await rehearsal.check(after.slice(0, 10));
-        await rehearsal.act("merge", during);
-        await rehearsal.check(after);
-        await rehearsal.act("restart", []);
-        await rehearsal.check(after.slice(0, 5));
-        await rehearsal.close();
-        mergeCount += rehearsal.mergeCount;
-      },
-    ),
-    { numRuns: 60 },
-  );
-  expect(mergeCount).toBeGreaterThan(60);
-}, 240_000);
+test(
+  "random filters give the same before, during and after merges, with retention, restarts and lost manifests between",
+  async () => {
+    const numRuns = runs({ part: 40, full: 400 });
+    let mergeCount = 0;
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.tuple(request, fc.array(action, { minLength: 1, maxLength: 3 })), {
+          minLength: 3,
+          maxLength: 10,
+        }),
+        fc.array(filter, { minLength: 3, maxLength: 3 }),
+        fc.array(filter, { minLength: 20, maxLength: 20 }),
+        async (steps, during, after) => {
+          const rehearsal = new Rehearsal();
+          for (const [one, actions] of steps) {
+            await rehearsal.append(one);
+            for (const what of actions) await rehearsal.act(what, during);
+          }
+          await rehearsal.act("seal", []);
+          await rehearsal.check(after.slice(0, 10));
+          await rehearsal.act("merge", during);
+          await rehearsal.check(after);
+          await rehearsal.act("restart", []);
+          await rehearsal.check(after.slice(0, 5));
+          await rehearsal.close();
+          mergeCount += rehearsal.mergeCount;
+        },
+      ),
+      { numRuns },
+    );
+    expect(mergeCount).toBeGreaterThan(numRuns);
+  },
+  LONG_TEST_MS,
+);

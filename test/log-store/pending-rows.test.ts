@@ -50,4 +50,4 @@ test("rows that wait for their sync are left alone by sealing, and nothing else 
   expect(store.counters().logs).toMatchObject({ stored: 17, pending: 0 });
   expect(lawHolds(store)).toBe(true);
   expect((await searchAll(store)).entries).toHaveLength(17);
-}, 20_000);
+});

@@ -7,6 +7,7 @@ import { STEPS_PER_PLACE_MAX, splitRegex } from "../../src/log-store/regex-piece
 import type { RegexPlan } from "../../src/log-store/regex-plan.ts";
 import { planRegex } from "../../src/log-store/regex-plan.ts";
 import { parseRegex } from "../../src/log-store/regex-syntax.ts";
+import { LONG_TEST_MS, runs } from "../run-size.ts";
 import { countSearchSteps } from "./regex-steps.ts";
 
 /** Characters that the two engines could take for different things. */
@@ -99,57 +100,70 @@ function holdsRequired({ required, anyCase }: RegexPlan, found: string): boolean
 }
 
 describe("a plan", () => {
-  test("finds what RE2JS finds, and what it finds holds the required literals", () => {
-    let safeCount = 0;
-    let matchCount = 0;
-    let literalCount = 0;
-    const asked = fc.tuple(source, fc.boolean(), fc.array(text, { minLength: 12, maxLength: 12 }));
-    fc.assert(
-      fc.property(asked, ([pattern, anyCase, texts]) => {
-        const reference = compile(pattern, anyCase);
-        if (reference === undefined) return;
-        const plan = planRegex(pattern, anyCase);
-        if (plan.isSafe) safeCount++;
-        for (const one of texts) {
-          const isMatch = reference.test(one);
-          expect(plan.test(one), JSON.stringify({ pattern, anyCase, one })).toBe(isMatch);
-          if (!isMatch) continue;
-          matchCount++;
-          literalCount += plan.required.length;
-          expect(holdsRequired(plan, one), JSON.stringify({ pattern, anyCase, one })).toBe(true);
-        }
-      }),
-      { numRuns: 6_000 },
-    );
-    // The property says something only where there were such patterns, matches and literals.
-    expect(safeCount).toBeGreaterThan(1_500);
-    expect(matchCount).toBeGreaterThan(5_000);
-    expect(literalCount).toBeGreaterThan(2_000);
-  });
-
-  test("that V8 runs takes no more steps than its bound, whatever the text", () => {
-    let worst = 0;
-    const asked = fc.tuple(source, fc.boolean(), text, fc.nat(30), text, fc.nat(30));
-    fc.assert(
-      fc.property(asked, ([pattern, anyCase, head, headCount, tail, tailCount]) => {
-        const root = parseRegex(pattern, anyCase);
-        const branches = root === undefined ? undefined : splitRegex(root);
-        fc.pre(branches !== undefined);
-        const searched = head.repeat(headCount) + tail.repeat(tailCount);
-        for (const { pieces } of branches ?? []) {
-          for (const piece of pieces) {
-            const steps = countSearchSteps(piece, searched);
-            worst = Math.max(worst, steps / (searched.length + 1));
-            expect(steps, pattern).toBeLessThanOrEqual(
-              stepsPerPlace(piece) * (Array.from(searched).length + 1),
-            );
+  test(
+    "finds what RE2JS finds, and what it finds holds the required literals",
+    () => {
+      const numRuns = runs({ part: 6_000, full: 120_000 });
+      let safeCount = 0;
+      let matchCount = 0;
+      let literalCount = 0;
+      const asked = fc.tuple(
+        source,
+        fc.boolean(),
+        fc.array(text, { minLength: 12, maxLength: 12 }),
+      );
+      fc.assert(
+        fc.property(asked, ([pattern, anyCase, texts]) => {
+          const reference = compile(pattern, anyCase);
+          if (reference === undefined) return;
+          const plan = planRegex(pattern, anyCase);
+          if (plan.isSafe) safeCount++;
+          for (const one of texts) {
+            const isMatch = reference.test(one);
+            expect(plan.test(one), JSON.stringify({ pattern, anyCase, one })).toBe(isMatch);
+            if (!isMatch) continue;
+            matchCount++;
+            literalCount += plan.required.length;
+            expect(holdsRequired(plan, one), JSON.stringify({ pattern, anyCase, one })).toBe(true);
           }
-        }
-      }),
-      { numRuns: 4_000 },
-    );
-    expect(worst).toBeGreaterThan(2);
-  });
+        }),
+        { numRuns },
+      );
+      // The property says something only where there were such patterns, matches and literals.
+      expect(safeCount).toBeGreaterThan(numRuns / 4);
+      expect(matchCount).toBeGreaterThan(0.8 * numRuns);
+      expect(literalCount).toBeGreaterThan(numRuns / 3);
+    },
+    LONG_TEST_MS,
+  );
+
+  test(
+    "that V8 runs takes no more steps than its bound, whatever the text",
+    () => {
+      let worst = 0;
+      const asked = fc.tuple(source, fc.boolean(), text, fc.nat(30), text, fc.nat(30));
+      fc.assert(
+        fc.property(asked, ([pattern, anyCase, head, headCount, tail, tailCount]) => {
+          const root = parseRegex(pattern, anyCase);
+          const branches = root === undefined ? undefined : splitRegex(root);
+          fc.pre(branches !== undefined);
+          const searched = head.repeat(headCount) + tail.repeat(tailCount);
+          for (const { pieces } of branches ?? []) {
+            for (const piece of pieces) {
+              const steps = countSearchSteps(piece, searched);
+              worst = Math.max(worst, steps / (searched.length + 1));
+              expect(steps, pattern).toBeLessThanOrEqual(
+                stepsPerPlace(piece) * (Array.from(searched).length + 1),
+              );
+            }
+          }
+        }),
+        { numRuns: runs({ part: 4_000, full: 80_000 }) },
+      );
+      expect(worst).toBeGreaterThan(2);
+    },
+    LONG_TEST_MS,
+  );
 
   test.each([
     ["took [0-9]{4,} ms", "took 1111111"],

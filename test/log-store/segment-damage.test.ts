@@ -2,6 +2,7 @@ import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import type { AnyValue } from "../../src/core/any-value.ts";
+import { LONG_TEST_MS } from "../run-size.ts";
 import { appendLogs, lawHolds, openStore, searchAll, temporaryFolder } from "./store-user.ts";
 
 /** A closed store with one segment, and the segment's path. */
@@ -36,34 +37,42 @@ async function outcome(
   }
 }
 
-test("no damaged byte of a segment changes an answer without being noticed, and the store always starts", async () => {
-  const { directory, path } = await sealedStore();
-  const good = readFileSync(path);
-  const manifest = readFileSync(join(directory, "manifest.json"));
-  let noticedCount = 0;
-  for (let offset = 0; offset < good.length; offset += 7) {
-    const bytes = Buffer.from(good);
-    bytes[offset] ^= 0x20;
-    writeFileSync(path, bytes);
-    writeFileSync(join(directory, "manifest.json"), manifest);
-    const { messages, isNoticed } = await outcome(directory);
-    // A column that the answer does not show is not read, and so not checked.
-    if (!isNoticed) expect(messages, `byte ${offset}`).toEqual(["one", "two"]);
-    else noticedCount += 1;
-  }
-  expect((noticedCount * 7) / good.length).toBeGreaterThan(0.98);
-}, 120_000);
+test(
+  "no damaged byte of a segment changes an answer without being noticed, and the store always starts",
+  async () => {
+    const { directory, path } = await sealedStore();
+    const good = readFileSync(path);
+    const manifest = readFileSync(join(directory, "manifest.json"));
+    let noticedCount = 0;
+    for (let offset = 0; offset < good.length; offset += 7) {
+      const bytes = Buffer.from(good);
+      bytes[offset] ^= 0x20;
+      writeFileSync(path, bytes);
+      writeFileSync(join(directory, "manifest.json"), manifest);
+      const { messages, isNoticed } = await outcome(directory);
+      // A column that the answer does not show is not read, and so not checked.
+      if (!isNoticed) expect(messages, `byte ${offset}`).toEqual(["one", "two"]);
+      else noticedCount += 1;
+    }
+    expect((noticedCount * 7) / good.length).toBeGreaterThan(0.98);
+  },
+  LONG_TEST_MS,
+);
 
-test("a segment that is cut at any length is set aside and counted", async () => {
-  const { directory, path } = await sealedStore();
-  const good = readFileSync(path);
-  const manifest = readFileSync(join(directory, "manifest.json"));
-  for (let length = 0; length < good.length; length += 41) {
-    writeFileSync(path, good.subarray(0, length));
-    writeFileSync(join(directory, "manifest.json"), manifest);
-    const store = await openStore(directory);
-    expect(store.counters().logs).toMatchObject({ stored: 2, damaged: 2 });
-    expect(readdirSync(join(directory, "segments")), `cut at ${length}`).toEqual([]);
-    await store.close();
-  }
-}, 60_000);
+test(
+  "a segment that is cut at any length is set aside and counted",
+  async () => {
+    const { directory, path } = await sealedStore();
+    const good = readFileSync(path);
+    const manifest = readFileSync(join(directory, "manifest.json"));
+    for (let length = 0; length < good.length; length += 41) {
+      writeFileSync(path, good.subarray(0, length));
+      writeFileSync(join(directory, "manifest.json"), manifest);
+      const store = await openStore(directory);
+      expect(store.counters().logs).toMatchObject({ stored: 2, damaged: 2 });
+      expect(readdirSync(join(directory, "segments")), `cut at ${length}`).toEqual([]);
+      await store.close();
+    }
+  },
+  LONG_TEST_MS,
+);
