@@ -48,6 +48,13 @@ export function makeSpanQuestions(traceId: string): readonly SignalQuestion[] {
     newest("newest 100 of an operation", "event:findOrder", "name = 'findOrder'"),
     newest("newest 100 that failed", "error.type:*", `${errorType} IS NOT NULL`),
     count("spans with a status code", "http.response.status_code>=500", `${statusCode} >= 500`),
+    count("spans longer than 100 ms", "duration_ms>100", "duration_ns > 100000000"),
+    newest(
+      "newest 100 long ones of a service",
+      "node:web-frontend duration_ms>100",
+      "service = 'web-frontend' AND duration_ns > 100000000",
+    ),
+    newest("newest 100 with status error", "status:error", "status_code = 2"),
     rows("count by service and operation", "* | count by node, event_name", {
       sql: "SELECT service, name, count(*) FROM spans GROUP BY ALL",
       columns: ["node", "event_name", "count"],
@@ -69,6 +76,15 @@ export function makePointQuestions(): readonly SignalQuestion[] {
       name: "a day of one series",
       ours: { path: "/api/v1/metrics/search", parameters: { query } },
       sql: `SELECT * FROM points WHERE ${series} ORDER BY time_unix_ns DESC`,
+      compare: "times",
+    },
+    {
+      name: "a day of one series, by name",
+      ours: {
+        path: "/api/v1/metrics/search",
+        parameters: { query: "name:process.cpu.utilization node:worker-07" },
+      },
+      sql: "SELECT * FROM points WHERE service = 'worker-07' AND metric = 'process.cpu.utilization' ORDER BY time_unix_ns DESC",
       compare: "times",
     },
     {

@@ -4,6 +4,7 @@ import type { FieldRef } from "../core/filter.ts";
 import type { Resource, Scope, Signal } from "../core/record.ts";
 import { dataflowName, nodeId, nodeName } from "../core/record.ts";
 import { severityName } from "../core/severity.ts";
+import { DAY_NS } from "../core/time.ts";
 import {
   decodeAnyValue,
   decodeResource,
@@ -12,10 +13,12 @@ import {
   findAttribute,
 } from "../wire/any-value-decode.ts";
 import { BODY_TEXT, BODY_VALUE } from "../wire/otlp-decode-logs.ts";
+import { VALUE_NONE } from "../wire/otlp-decode-metrics.ts";
 import type { Block, Dictionary } from "./block.ts";
 import { PerOwner } from "./block.ts";
 import { AttributeReader } from "./clauses/attribute-reader.ts";
 import { ClauseRowReader } from "./clauses/clause-column.ts";
+import { METRIC_KINDS, readMetric, SPAN_KINDS, SPAN_STATUSES } from "./entry-codes.ts";
 import { TABLES } from "./table-schema.ts";
 
 /**
@@ -61,8 +64,79 @@ export function fieldColumn(field: FieldRef, signal: Signal, block: Block): Fiel
     case "attribute":
       return { kind: "rows", valuesOf: attributeReader(block, field.key) };
     case "any":
-      return anyColumn(block, field.key);
+      return entryColumn(signal, block, field.key) ?? anyColumn(block, field.key);
   }
+}
+
+/**
+ * What an entry of spans or data points has of its own under a bare name, as `/search` shows it; an
+ * attribute of that name is asked for as `attributes.NAME`.
+ */
+function entryColumn(signal: Signal, block: Block, key: string): FieldColumn | undefined {
+  if (signal === "logs") return undefined;
+  const isSpan = signal === "traces";
+  switch (key) {
+    case "name":
+      return isSpan ? textColumn(signal, block, "name") : metricColumn(block);
+    case "kind":
+      return byteColumn(block, isSpan ? "kind" : "metric_kind", isSpan ? SPAN_KINDS : METRIC_KINDS);
+    case "status":
+      return isSpan ? byteColumn(block, "status_code", SPAN_STATUSES) : undefined;
+    case "duration_ns":
+      return isSpan ? durationColumn(block, 1) : undefined;
+    case "duration_ms":
+      return isSpan ? durationColumn(block, 1e6) : undefined;
+    case "value":
+      return isSpan ? undefined : valueColumn(block);
+    default:
+      return undefined;
+  }
+}
+
+function byteColumn(
+  block: Block,
+  name: string,
+  texts: Readonly<Record<number, string>>,
+): FieldColumn {
+  return {
+    kind: "coded",
+    codes: block.u8(name),
+    codeCount: 256,
+    owner: texts,
+    valuesOf: (code) => present(texts[code]),
+  };
+}
+
+function durationColumn(block: Block, unitNs: number): FieldColumn {
+  const time = block.time("time");
+  const end = block.time("end");
+  return {
+    kind: "rows",
+    valuesOf: (row) => {
+      const days = end.day[row] - time.day[row];
+      return [(days * DAY_NS + end.ns[row] - time.ns[row]) / unitNs];
+    },
+  };
+}
+
+function valueColumn(block: Block): FieldColumn {
+  const kinds = block.u8("value_kind");
+  const values = block.f64("value");
+  return {
+    kind: "rows",
+    valuesOf: (row) => (kinds[row] === VALUE_NONE ? NO_VALUES : [values[row]]),
+  };
+}
+
+function metricColumn(block: Block): FieldColumn {
+  const { ids, dictionary } = block.dict("metric");
+  return {
+    kind: "coded",
+    codes: ids,
+    codeCount: dictionary.count,
+    owner: dictionary,
+    valuesOf: (id) => presentText(readMetric(dictionary.entry(id)).name),
+  };
 }
 
 function hasColumn(signal: Signal, name: string): boolean {

@@ -2,20 +2,13 @@ import { attributesToJson } from "../core/any-value.ts";
 import type { PointEntry } from "../core/entry.ts";
 import { dataflowName, nodeName } from "../core/record.ts";
 import { formatTimestamp } from "../core/time.ts";
-import { readText } from "../wire/any-value-decode.ts";
 import { VALUE_NONE } from "../wire/otlp-decode-metrics.ts";
-import { ProtobufReader, WIRE_FIXED64, WIRE_LENGTH } from "../wire/protobuf-reader.ts";
+import { ProtobufReader, WIRE_FIXED64 } from "../wire/protobuf-reader.ts";
 import { attributesReader } from "./attributes-reader.ts";
 import type { Block } from "./block.ts";
+import { METRIC_KINDS, readMetric } from "./entry-codes.ts";
 import { resourceOf } from "./field-column.ts";
 
-const KINDS: Readonly<Record<number, PointEntry["kind"]>> = {
-  5: "gauge",
-  7: "sum",
-  9: "histogram",
-  10: "exponential_histogram",
-  11: "summary",
-};
 const TEMPORALITIES = ["unspecified", "delta", "cumulative"] as const;
 
 /** Reads a row of the table of metric points as its entry. */
@@ -40,7 +33,7 @@ export function pointFields(block: Block): (row: number) => PointEntry {
       node: nodeName(from),
       name,
       unit,
-      kind: KINDS[kind[row]] ?? "gauge",
+      kind: METRIC_KINDS[kind[row]] ?? "gauge",
       temporality: TEMPORALITIES[temporality[row]] ?? "unspecified",
       is_monotonic: isMonotonic[row] === 1,
       value: valueKind[row] === VALUE_NONE ? null : value[row],
@@ -52,20 +45,6 @@ export function pointFields(block: Block): (row: number) => PointEntry {
       resource: attributesToJson(from.attributes),
     };
   };
-}
-
-function readMetric(fields: Uint8Array): { readonly name: string; readonly unit: string } {
-  const reader = new ProtobufReader();
-  reader.reset(fields);
-  let name = "";
-  let unit = "";
-  while (reader.position < fields.length) {
-    const tag = reader.readTag(fields.length);
-    if (tag === ((1 << 3) | WIRE_LENGTH)) name = readText(reader, fields.length);
-    else if (tag === ((3 << 3) | WIRE_LENGTH)) unit = readText(reader, fields.length);
-    else reader.skip(tag, fields.length);
-  }
-  return { name, unit };
 }
 
 /** Count (field 4) and sum (field 5) of histograms and summaries, which all share the numbers. */

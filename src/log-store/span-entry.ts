@@ -8,10 +8,8 @@ import { dayAt, nsAt } from "../wire/otlp-decode.ts";
 import { ProtobufReader, WIRE_FIXED64, WIRE_LENGTH } from "../wire/protobuf-reader.ts";
 import { attributesReader } from "./attributes-reader.ts";
 import type { Block, BytesColumn } from "./block.ts";
+import { SPAN_KINDS, SPAN_STATUSES } from "./entry-codes.ts";
 import { hexId, resourceOf, textOf } from "./field-column.ts";
-
-const KINDS = ["unspecified", "internal", "server", "client", "producer", "consumer"] as const;
-const STATUSES = ["unset", "ok", "error"] as const;
 
 /** Reads a row of the table of spans as its entry. */
 export function spanFields(block: Block): (row: number) => SpanEntry {
@@ -37,8 +35,8 @@ export function spanFields(block: Block): (row: number) => SpanEntry {
       duration_ns: Number(durationNs),
       node: nodeName(from),
       name: textOf(name.dictionary, name.ids[row]),
-      kind: KINDS[kind[row]] ?? "unspecified",
-      status: STATUSES[status[row]] ?? "unset",
+      kind: SPAN_KINDS[kind[row]] ?? "unspecified",
+      status: SPAN_STATUSES[status[row]] ?? "unset",
       status_message: textAt(statusMessage, row),
       trace_id: hexId(traceId, row, 16),
       span_id: hexId(spanId, row, 8),
