@@ -20,6 +20,7 @@ async function storeOfBoth(): Promise<EmbeddedStore> {
   };
   const spans = encodeTracesRequest({
     resource,
+    scopeName: "test",
     spans: [
       {
         ...span,
@@ -42,6 +43,7 @@ async function storeOfBoth(): Promise<EmbeddedStore> {
   await store.append({ signal: "traces", body: spans, principal: "" });
   const points = encodeMetricsRequest({
     resource,
+    scopeName: "test",
     metrics: [
       {
         name: "frames",
