@@ -10,6 +10,8 @@ import type { TimeRange } from "../../src/core/time.ts";
 import { ALL_TIME, formatUnixNs } from "../../src/core/time.ts";
 import type { EmbeddedStore } from "../../src/log-store/embedded-store.ts";
 import type { AggregateResult, GroupKey, Stat } from "../../src/log-store/log-store.ts";
+import type { MergeLimits } from "../../src/log-store/merge-plan.ts";
+import { MERGE_LIMITS } from "../../src/log-store/merge-plan.ts";
 import { logRecord } from "../query/log-record.ts";
 import { matchesRecord } from "../query/naive-evaluator.ts";
 import { LONG_TEST_MS, runs } from "../run-size.ts";
@@ -144,6 +146,12 @@ const range: fc.Arbitrary<TimeRange> = fc.oneof(
   },
 );
 
+/** What is done with the records of a step. */
+const then = fc.constantFrom("leave open", "seal", "seal and merge");
+
+/** Merges any two neighbours. */
+const EAGER: MergeLimits = { ...MERGE_LIMITS, countMin: 2, growthMin: 1 };
+
 const COUNT: Stat = { kind: "count", name: "count" };
 const SUM: Stat = {
   kind: "sum",
@@ -234,21 +242,23 @@ function byText(left: unknown, right: unknown): number {
 }
 
 test(
-  "random questions get what counting each record gives, by joint counts and by rows, open and sealed",
+  "random questions get what counting each record gives, by joint counts and by rows, open, sealed and merged",
   async () => {
     let byCounts = 0;
     let total = 0;
+    let merges = 0;
     await fc.assert(
       fc.asyncProperty(
-        fc.array(fc.tuple(fc.array(request, { minLength: 1, maxLength: 8 }), fc.boolean()), {
+        fc.array(fc.tuple(fc.array(request, { minLength: 1, maxLength: 8 }), then), {
           minLength: 1,
-          maxLength: 3,
+          maxLength: 4,
         }),
         fc.array(question, { minLength: 20, maxLength: 20 }),
         async (steps, questions) => {
           const runner = new BothWaysRunner();
-          const store: EmbeddedStore = await openStore(temporaryFolder(), { runner });
-          for (const [requests, isSealed] of steps) {
+          const maintenance = { merge: EAGER, tickMs: 3_600_000 };
+          const store: EmbeddedStore = await openStore(temporaryFolder(), { runner, maintenance });
+          for (const [requests, action] of steps) {
             for (const [index, one] of requests.entries()) {
               const body = logsRequest(recordsOf(one), one.resource);
               await store.append({
@@ -257,7 +267,8 @@ test(
                 principal: String(index) + Math.random(),
               });
             }
-            if (isSealed) await store.seal();
+            if (action !== "leave open") await store.seal();
+            if (action === "seal and merge") await store.merge();
           }
           const all = steps.flatMap(([requests]) => requests.flatMap(recordsOf));
           for (const asked of questions) {
@@ -268,6 +279,7 @@ test(
             expect(status).toBe("complete");
           }
           byCounts += runner.savedRows;
+          merges += store.stats().merges.doneCount;
           total += all.length * questions.length;
           await store.close();
         },
@@ -276,6 +288,7 @@ test(
     );
     // Else nothing was compared.
     expect(byCounts / total).toBeGreaterThan(0.05);
+    expect(merges).toBeGreaterThan(5);
   },
   LONG_TEST_MS,
 );
