@@ -4,6 +4,8 @@ import type { Outcome, QuestionResult } from "./measure.ts";
 
 export interface Comparison {
   readonly machine: string;
+  /** Processes that wanted to run before this one did anything, over a minute: 0 on a quiet machine. */
+  readonly loadBefore: number;
   readonly recordCount: number;
   readonly runCount: number;
   /** In the order in which they are shown. */

@@ -8,7 +8,7 @@
  * a peer answers a question differently.
  */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
@@ -47,6 +47,7 @@ const { values } = parseArgs({
     write: { type: "boolean", default: false },
   },
 });
+const [loadBefore = 0] = loadavg();
 const recordCount = Number(values.records);
 const runCount = Number(values.runs);
 const names = values.peers.split(",");
@@ -80,6 +81,7 @@ try {
   }
   const comparison: Comparison = {
     machine: machineLine(),
+    loadBefore,
     recordCount,
     runCount,
     contestants: figures,

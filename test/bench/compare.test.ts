@@ -180,6 +180,7 @@ function comparison(questions: readonly QuestionResult[]): Comparison {
   };
   return {
     machine: "a machine",
+    loadBefore: 0,
     recordCount: 1000,
     runCount: 1,
     contestants: [
