@@ -9,5 +9,15 @@ export function runs(count: { readonly part: number; readonly full: number }): n
   return isFull ? count.full : count.part;
 }
 
+/**
+ * In `npm test` every `every`th of them, from a random one on, so that what is left out differs from
+ * run to run; one at the least. A failure has to say which one it was.
+ */
+export function sampleOf<T>(all: readonly T[], every: number): readonly T[] {
+  if (isFull) return all;
+  const start = Math.floor(Math.random() * Math.min(every, all.length));
+  return all.filter((_, index) => index % every === start);
+}
+
 /** For tests that take seconds when nothing else runs: never what fails on a busy machine. */
 export const LONG_TEST_MS = isFull ? 3_600_000 : 300_000;

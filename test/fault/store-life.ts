@@ -159,6 +159,11 @@ const CRASHES: readonly Crash[] = [
   { content: "pages", entries: "kept" },
 ];
 
+/** From 1 to `last`. */
+export function countUpTo(last: number): readonly number[] {
+  return Array.from({ length: last }, (_, index) => index + 1);
+}
+
 /** Those to try at the `halt`th call; in `npm test` one of them, another at each call. */
 export function crashesAt(halt: number): readonly Crash[] {
   const count = runs({ part: 1, full: CRASHES.length });
@@ -181,7 +186,7 @@ function reordered(): readonly Crash[] {
  */
 export async function needlessSyncs(
   life: Life,
-  choose: (syncs: readonly FaultCall[]) => ReadonlySet<FaultCall> = (syncs) => new Set(syncs),
+  choose: (syncs: readonly FaultCall[]) => ReadonlySet<FaultCall>,
 ): Promise<readonly string[]> {
   const { trace } = await undisturbed(life);
   const syncs = trace.filter(({ kind }) => kind === "sync" || kind === "syncDirectory");
