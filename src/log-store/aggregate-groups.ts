@@ -57,14 +57,16 @@ export class Groups {
     }
     joined ??= uniformCodes(mask.length);
     const rows = joined.count(mask, weights);
-    const groups = new Int32Array(rows.length);
     for (let code = 0; code < rows.length; code++) {
       if (rows[code] === 0) continue;
       const group = joined.numberOf(code);
-      groups[code] = group;
       this.#counts[group] = (this.#counts[group] ?? 0) + rows[code];
     }
-    for (const totals of this.#totals) totals?.add({ block, mask }, joined.codes(), groups);
+    if (this.#totals.every((totals) => totals === undefined)) return;
+    const { numberOf } = joined;
+    const groups = Int32Array.from(rows, (count, code) => (count === 0 ? -1 : numberOf(code)));
+    const codes = joined.codes();
+    for (const totals of this.#totals) totals?.add({ block, mask }, codes, groups);
   }
 
   /** Adds so many rows, where there are no keys and only counts. */

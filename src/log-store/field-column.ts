@@ -231,12 +231,15 @@ function textColumn(signal: Signal, block: Block, name: string): FieldColumn {
 /** Severities mean the same in all blocks. */
 const SEVERITIES = {};
 
+/** 0 to 24; a record that comes with another one has 0. */
+const SEVERITY_COUNT = 25;
+
 function levelColumn(signal: Signal, block: Block): FieldColumn {
   if (!hasColumn(signal, "severity")) return NO_FIELD;
   return {
     kind: "coded",
     codes: block.u8("severity"),
-    codeCount: 256,
+    codeCount: SEVERITY_COUNT,
     owner: SEVERITIES,
     valuesOf: (severity) => [severityName(severity)],
   };

@@ -96,8 +96,10 @@ export function uniformCodes(rows: number): RowCodes {
   return new ArrayCodes(new Uint8Array(rows), 1, () => 0);
 }
 
-/** Arrays over codes stay this small beside the rows that are counted. */
+/** Arrays over codes stay this small beside the rows that are counted, */
 const CODES_PER_ROW_MAX = 4;
+/** or smaller than this, which is made faster than codes are compacted. */
+const CODES_FEW = 4096;
 
 /**
  * What rows have on the left and on the right, as one code. `numberOf` gives the number, in all
@@ -111,7 +113,7 @@ export function joinCodes(
   mask: Uint8Array,
   numberOf: (leftNumber: number, rightNumber: number) => number,
 ): RowCodes {
-  const codesMax = CODES_PER_ROW_MAX * mask.length;
+  const codesMax = Math.max(CODES_FEW, CODES_PER_ROW_MAX * mask.length);
   if (left.codeCount * right.codeCount <= codesMax) return new JointCodes(left, right, numberOf);
   const joint = new JointCodes(compactCodes(left, mask), compactCodes(right, mask), numberOf);
   return joint.codeCount <= codesMax ? joint : compactSparseCodes(joint, mask);
