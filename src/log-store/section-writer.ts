@@ -7,6 +7,8 @@ const COMPRESS_BYTES_MIN = 64;
 
 const CHUNK_BYTES_MIN = 16 * 1024;
 
+const SAMPLE_BYTES = 4096;
+
 /** Makes the sections of a file, which leave it in order as they are taken. */
 export class SectionWriter {
   readonly #compressionLevel: number;
@@ -17,10 +19,13 @@ export class SectionWriter {
     this.#compressionLevel = compressionLevel;
   }
 
-  /** Adds a section; `raw` may be overwritten afterwards. */
-  add(name: string, raw: Uint8Array): Section {
-    const isSmall = raw.length < COMPRESS_BYTES_MIN;
-    const compressed = isSmall ? raw : compress(raw, this.#compressionLevel);
+  /**
+   * Adds a section; `raw` may be overwritten afterwards. Where it may well be random, such as ids,
+   * samples tell whether it is worth compressing.
+   */
+  add(name: string, raw: Uint8Array, mayBeRandom = false): Section {
+    const isLeft = raw.length < COMPRESS_BYTES_MIN || (mayBeRandom && this.#isRandom(raw));
+    const compressed = isLeft ? raw : compress(raw, this.#compressionLevel);
     const isSmaller = compressed.length < raw.length;
     const bytes = isSmaller ? compressed : Uint8Array.from(raw);
     const section: Section = {
@@ -34,6 +39,14 @@ export class SectionWriter {
     this.#parts.push(bytes);
     this.#offset += bytes.length;
     return section;
+  }
+
+  /** Whether neither the beginning nor the middle gets smaller. */
+  #isRandom(raw: Uint8Array): boolean {
+    return [0, raw.length >>> 1].every((start) => {
+      const sample = raw.subarray(start, start + SAMPLE_BYTES);
+      return compress(sample, this.#compressionLevel).length >= sample.length;
+    });
   }
 
   /** Adds parts that are compressed already, and have checksums of their own, as one section. */

@@ -175,7 +175,7 @@ function encodeBlock(
       continue;
     }
     for (const [name, bytes] of encodeColumn({ ...column, kind }, rows, dictionaries)) {
-      sections.push(file.add(name, bytes));
+      sections.push(file.add(name, bytes, kind === "id8"));
     }
   }
   sections.push(...filters.encodeBlock(rows, file, dictionaries));

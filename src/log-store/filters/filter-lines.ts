@@ -14,7 +14,7 @@ import type { FilterKey } from "./filter-key.ts";
  */
 const LINE_BYTES = 64;
 const LINE_WORDS = LINE_BYTES / 4;
-export const PAGE_LINES = 63;
+const PAGE_LINES = 63;
 const CRC_BYTES = 4;
 const PAGE_BYTES = PAGE_LINES * LINE_BYTES + CRC_BYTES;
 /** Bits that a key sets. Of about 7 bits a key or more, few others do better. */
@@ -32,12 +32,15 @@ export class FilterLines {
     this.#bytes = new Uint8Array(this.#words.buffer);
   }
 
+  /** Hot: runs for most words that are sealed. */
   add(high: number, low: number): void {
-    const start = lineOf(high, this.count) * LINE_BYTES;
+    const words = this.#words;
+    const start = lineOf(high, this.count) * LINE_WORDS;
     let bits = low;
     for (let index = 0; index < KEY_BITS; index++) {
       if (index === KEY_BITS / 2) bits = secondBits(high, low);
-      this.#bytes[start + ((bits & BIT_MASK) >>> 3)] |= 1 << (bits & 7);
+      // A shift looks at the five bits that tell the place in the word.
+      words[start + ((bits >>> 5) & (LINE_WORDS - 1))] |= 1 << bits;
       bits >>>= BIT_WIDTH;
     }
   }
