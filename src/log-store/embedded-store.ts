@@ -106,11 +106,19 @@ export class EmbeddedStore implements LogStore, Ingest {
     const lock = options.lock?.(directory) ?? new FolderLock(directory);
     try {
       const nowUnixMs = Number(clock.nowUnixNs() / 1_000_000n);
-      const { shelf, lost } = await SegmentShelf.open({ storage, directory, mode, nowUnixMs, log });
+      const journalDirectory = join(directory, JOURNAL_FOLDER);
+      const { shelf, lost } = await SegmentShelf.open({
+        storage,
+        directory,
+        journalDirectory,
+        mode,
+        nowUnixMs,
+        log,
+      });
       const followers = new Set<Follower>();
       const { intake, report } = await Intake.open({
         storage,
-        directory: join(directory, JOURNAL_FOLDER),
+        directory: journalDirectory,
         mode,
         clock,
         state: shelf.state,

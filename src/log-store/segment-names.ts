@@ -6,6 +6,11 @@ export function sealedFileName(signal: Signal, day: number, firstSeq: number): s
   return `${signal}-${dateOf(day)}-${numberOf(firstSeq)}.seg`;
 }
 
+/** The lowest number of the seal that a name made by `sealedFileName` is of. */
+export function firstSeqOfSeal(file: string): number {
+  return Number(/-(\d+)\.seg$/.exec(file)?.[1]);
+}
+
 /**
  * `logs-2026-11-22-000000000001-000000170000.seg`: signal, UTC day, lowest and highest number of the
  * rows. A later merge reaches further on one side at least, so a name is never used again.

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { AppError } from "../core/errors.ts";
+import { oldestJournalSeq } from "../journal/oldest-seq.ts";
 import type { Storage, StorageEntry } from "../journal/storage.ts";
 import type { Manifest } from "./manifest.ts";
 import { MANIFEST_FILE, readManifest } from "./manifest.ts";
@@ -19,6 +20,7 @@ const SEGMENT_FILE = /\.seg$/;
 export interface StockOptions {
   readonly storage: Storage;
   readonly directory: string;
+  readonly journalDirectory: string;
   readonly mode: "write" | "read";
   readonly nowUnixMs: number;
   readonly log: StoreLog;
@@ -126,7 +128,7 @@ async function stockAnew(
   files: readonly StorageEntry[],
   options: StockOptions,
 ): Promise<Stock> {
-  const { storage, directory, mode, nowUnixMs, log } = options;
+  const { storage, directory, journalDirectory, mode, nowUnixMs, log } = options;
   const found: FoundSegment[] = [];
   const damaged: string[] = [];
   for (const { name, sizeBytes } of files.filter((file) => SEGMENT_FILE.test(file.name))) {
@@ -145,7 +147,9 @@ async function stockAnew(
   } else if (found.length + damaged.length > 0) {
     log.error(`${path} is gone and is made anew from the segments`);
   }
-  const manifest = rebuildManifest(found, nowUnixMs);
+  // A new folder has no journal yet.
+  const oldestSeq = found.length === 0 ? 0 : await oldestJournalSeq(storage, journalDirectory);
+  const manifest = rebuildManifest(found, oldestSeq, nowUnixMs);
   const kept = new Set([...manifest.segments.map(({ file }) => file), ...damaged]);
   const leftOver = files.map(({ name }) => name).filter((name) => !kept.has(name));
   return { manifest, isManifestNew: true, lost: [], damaged, leftOver };

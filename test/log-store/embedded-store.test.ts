@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import type { AnyValue } from "../../src/core/any-value.ts";
@@ -404,6 +404,33 @@ test("a manifest that is lost or damaged is made anew from the segments", async 
   expect(again.counters()).toEqual(counters);
   await again.close();
   expect(readdirSync(join(directory, "damaged"))).toHaveLength(1);
+});
+
+test("without a manifest, segments stay whose sibling retention took", async () => {
+  const directory = temporaryFolder();
+  let nowMs = 1_000_000;
+  const options = {
+    clock: { nowUnixNs: () => BigInt(nowMs) * 1_000_000n, monotonicMs: () => nowMs },
+    retentionMs: 10_000,
+    // A file a request, so that the journal keeps nothing that is sealed.
+    journalFileBytesMax: 1,
+  };
+  const store = await openStore(directory, options);
+  await appendLogs(store, [{ body: "old" }]);
+  nowMs += 9_000;
+  await appendLogs(store, [{ body: "young", timeUnixNs: NOON }]);
+  await store.seal();
+  await appendLogs(store, [{ body: "open" }]);
+  await appendLogs(store, [{ body: "new" }]);
+  nowMs += 2_000;
+  await store.expire();
+  expect(await messages(store)).toEqual(["young", "open", "new"]);
+  await store.close();
+  rmSync(join(directory, "manifest.json"));
+  const again = await openStore(directory, options);
+  expect(await messages(again)).toEqual(["young", "open", "new"]);
+  expect(again.stats().segments).toBe(1);
+  await again.close();
 });
 
 test.each(["manifest.json", "segment"])(
