@@ -66,6 +66,8 @@ export class ClauseShapes {
   having(template: number): Uint32Array {
     this.#having ??= this.#invert();
     const { starts, shapes } = this.#having;
+    // A template may be in no shape: what it was made for was kept whole in the end.
+    if (template + 1 >= starts.length) return shapes.subarray(0, 0);
     return shapes.subarray(starts[template], starts[template + 1]);
   }
 

@@ -136,7 +136,7 @@ function literalsOf(matcher: TextMatcher, kind: "text" | "attributes"): readonly
   const { needle } = matcher;
   if (needle !== undefined) {
     const { anyCase, needsLeftBoundary, needsRightBoundary } = needle;
-    const text = new TextDecoder().decode(needle.bytes);
+    const text = Buffer.from(needle.bytes).toString();
     return [literalOf(text, kind, { anyCase, needsLeftBoundary, needsRightBoundary })];
   }
   const { required, anyCase } = matcher;

@@ -22,7 +22,8 @@ interface FoldedTexts {
 /** Stands behind each template's text. Needles that hold it are not looked for in templates. */
 export const SEPARATOR = "\u0004";
 
-const decoder = new TextDecoder();
+/** Keeps a byte order mark: it is text as any other. */
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /** Texts of a `text` column's templates. */
 export const bodyTexts = new PerOwner<ClauseTemplates, TemplateTexts>((templates) =>
