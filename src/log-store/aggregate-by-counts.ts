@@ -1,5 +1,6 @@
 import type { FieldRef, Filter } from "../core/filter.ts";
 import type { Signal } from "../core/record.ts";
+import { isEntryField } from "./field-column.ts";
 import { MINUTE_NS } from "./header-counts.ts";
 import type { AggregateRequest, GroupKey } from "./log-store.ts";
 
@@ -44,9 +45,12 @@ function isFilterCounted(filter: Filter, signal: Signal): boolean {
   }
 }
 
+/** Of an entry's own fields, those that its signal's rows are counted by. */
+const COUNTED_FIELDS: ReadonlySet<string> = new Set(["name", "status"]);
+
 /** The fields whose value depends on `COUNTED_COLUMNS` alone. */
-function isFieldCounted({ target }: FieldRef, signal: Signal): boolean {
-  switch (target) {
+function isFieldCounted(field: FieldRef, signal: Signal): boolean {
+  switch (field.target) {
     case "node":
     case "dataflow":
     case "resource":
@@ -60,7 +64,8 @@ function isFieldCounted({ target }: FieldRef, signal: Signal): boolean {
     case "trace_id":
     case "span_id":
     case "attribute":
-    case "any":
       return false;
+    case "any":
+      return isEntryField(signal, field.key) && COUNTED_FIELDS.has(field.key);
   }
 }

@@ -2,10 +2,11 @@ import type { FieldRef, FieldTest, Filter } from "../core/filter.ts";
 import type { AnyValue } from "../core/any-value.ts";
 import type { Signal } from "../core/record.ts";
 import type { Block } from "./block.ts";
-import type { FieldColumn } from "./field-column.ts";
-import { fieldColumn } from "./field-column.ts";
+import type { DictionaryField, FieldColumn } from "./field-column.ts";
+import { dictionaryField, fieldColumn, isEntryField } from "./field-column.ts";
 import type { Probe } from "./filters/probe.ts";
 import type { Predicate } from "./predicate.ts";
+import { AttributePredicate } from "./predicate-attribute.ts";
 import { MessagePredicate, TextPredicate } from "./predicate-text.ts";
 import type { SegmentTexts } from "./segment-texts.ts";
 import type { ValueTest } from "./value-test.ts";
@@ -35,11 +36,19 @@ export function compileFilter(filter: Filter, signal: Signal): Predicate {
       }
       const wholeId = signal === "metrics" ? undefined : wholeIdPredicate(field, test);
       if (wholeId !== undefined) return wholeId;
-      return new FieldPredicate(compileFieldTest(test), (block) =>
-        fieldColumn(field, signal, block),
-      );
+      return fieldPredicate(field, test, signal);
     }
   }
+}
+
+function fieldPredicate(field: FieldRef, test: FieldTest, signal: Signal): Predicate {
+  if (field.target === "attribute") return new AttributePredicate(field.key, test);
+  if (field.target === "any" && !isEntryField(signal, field.key)) {
+    const { key } = field;
+    const inResource = fieldPredicate({ target: "resource", key }, test, signal);
+    return new OrPredicate([inResource, new AttributePredicate(key, test)]);
+  }
+  return new FieldPredicate(field, compileFieldTest(test), signal);
 }
 
 const ALL: Predicate = {
@@ -179,13 +188,16 @@ class SeverityPredicate implements Predicate {
 
 /** A test of one field: once for each code where the column is coded, else row by row. */
 class FieldPredicate implements Predicate {
-  readonly cost = 10;
+  readonly cost: number;
   readonly #test: ValueTest;
   readonly #column: (block: Block) => FieldColumn;
+  readonly #inDictionary: DictionaryField | undefined;
 
-  constructor(test: ValueTest, column: (block: Block) => FieldColumn) {
+  constructor(field: FieldRef, test: ValueTest, signal: Signal) {
     this.#test = test;
-    this.#column = column;
+    this.#column = (block) => fieldColumn(field, signal, block);
+    this.#inDictionary = dictionaryField(field, signal);
+    this.cost = this.#inDictionary === undefined ? 10 : 5;
   }
 
   narrow(block: Block, mask: Uint8Array): void {
@@ -214,8 +226,17 @@ class FieldPredicate implements Predicate {
     return true;
   }
 
-  countRows(): undefined {
-    return undefined;
+  /** Where all entries of the field's dictionary say the same, so do all rows. */
+  countRows(segment: SegmentTexts): number | undefined {
+    if (this.#inDictionary === undefined) return undefined;
+    const { name, valuesOf } = this.#inDictionary;
+    const dictionary = segment.dictionary(name);
+    let held = 0;
+    for (let id = 0; id < dictionary.count; id++) {
+      if (this.#holds(valuesOf(dictionary, id))) held += 1;
+      if (held > 0 && held <= id) return undefined;
+    }
+    return held === 0 ? 0 : segment.rows;
   }
 }
 

@@ -43,17 +43,9 @@ const NO_FIELD: FieldColumn = { kind: "rows", valuesOf: () => NO_VALUES };
 
 /** The column of a field in a block of a table. */
 export function fieldColumn(field: FieldRef, signal: Signal, block: Block): FieldColumn {
+  const inDictionary = dictionaryField(field, signal);
+  if (inDictionary !== undefined) return dictionaryColumn(inDictionary, block);
   switch (field.target) {
-    case "node":
-      return resourceColumn(block, nodeValues);
-    case "dataflow":
-      return resourceColumn(block, dataflowValues);
-    case "resource":
-      return resourceColumn(block, (resource) => present(resource.attributes.get(field.key)));
-    case "logger":
-      return scopeColumn(block);
-    case "event":
-      return textColumn(signal, block, signal === "traces" ? "name" : "event_name");
     case "level":
       return levelColumn(signal, block);
     case "message":
@@ -65,29 +57,105 @@ export function fieldColumn(field: FieldRef, signal: Signal, block: Block): Fiel
       return { kind: "rows", valuesOf: attributeReader(block, field.key) };
     case "any":
       return entryColumn(signal, block, field.key) ?? anyColumn(block, field.key);
+    case "node":
+    case "dataflow":
+    case "resource":
+    case "logger":
+    case "event":
+      return NO_FIELD;
   }
 }
 
+/** A field whose values depend on a dictionary's entry alone. */
+export interface DictionaryField {
+  /** The column. */
+  readonly name: string;
+  readonly valuesOf: (dictionary: Dictionary, id: number) => readonly AnyValue[];
+}
+
+/** The dictionary that a field stands in; undefined where it does not. */
+export function dictionaryField(field: FieldRef, signal: Signal): DictionaryField | undefined {
+  switch (field.target) {
+    case "node":
+      return ofResource(nodeValues);
+    case "dataflow":
+      return ofResource(dataflowValues);
+    case "resource":
+      return ofResource((resource) => present(resource.attributes.get(field.key)));
+    case "logger":
+      return {
+        name: "scope",
+        valuesOf: (dictionary, id) => presentText(scopeOf(dictionary, id).name),
+      };
+    case "event":
+      return signal === "metrics" ? undefined : ofText(signal === "logs" ? "event_name" : "name");
+    case "any":
+      if (field.key !== "name" || signal === "logs") return undefined;
+      return signal === "traces" ? ofText("name") : METRIC_NAME;
+    case "level":
+    case "message":
+    case "trace_id":
+    case "span_id":
+    case "attribute":
+      return undefined;
+  }
+}
+
+function ofResource(values: (resource: Resource) => readonly AnyValue[]): DictionaryField {
+  return {
+    name: "resource",
+    valuesOf: (dictionary, id) => values(resourceOf(dictionary, id)),
+  };
+}
+
+function ofText(name: string): DictionaryField {
+  return { name, valuesOf: (dictionary, id) => presentText(textOf(dictionary, id)) };
+}
+
+const METRIC_NAME: DictionaryField = {
+  name: "metric",
+  valuesOf: (dictionary, id) => presentText(readMetric(dictionary.entry(id)).name),
+};
+
+function dictionaryColumn({ name, valuesOf }: DictionaryField, block: Block): FieldColumn {
+  const { ids, dictionary } = block.dict(name);
+  return {
+    kind: "coded",
+    codes: ids,
+    codeCount: dictionary.count,
+    owner: dictionary,
+    valuesOf: (id) => valuesOf(dictionary, id),
+  };
+}
+
+const ENTRY_FIELDS: Readonly<Record<Signal, ReadonlySet<string>>> = {
+  logs: new Set(),
+  traces: new Set(["name", "kind", "status", "duration_ns", "duration_ms"]),
+  metrics: new Set(["name", "kind", "value"]),
+};
+
 /**
- * What an entry of spans or data points has of its own under a bare name, as `/search` shows it; an
- * attribute of that name is asked for as `attributes.NAME`.
+ * Whether an entry of spans or data points has something of its own under a bare name, as `/search`
+ * shows it; an attribute of that name is asked for as `attributes.NAME`.
  */
+export function isEntryField(signal: Signal, key: string): boolean {
+  return ENTRY_FIELDS[signal].has(key);
+}
+
 function entryColumn(signal: Signal, block: Block, key: string): FieldColumn | undefined {
-  if (signal === "logs") return undefined;
+  if (!isEntryField(signal, key)) return undefined;
   const isSpan = signal === "traces";
   switch (key) {
-    case "name":
-      return isSpan ? textColumn(signal, block, "name") : metricColumn(block);
     case "kind":
       return byteColumn(block, isSpan ? "kind" : "metric_kind", isSpan ? SPAN_KINDS : METRIC_KINDS);
     case "status":
-      return isSpan ? byteColumn(block, "status_code", SPAN_STATUSES) : undefined;
+      return byteColumn(block, "status_code", SPAN_STATUSES);
     case "duration_ns":
-      return isSpan ? durationColumn(block, 1) : undefined;
+      return durationColumn(block, 1);
     case "duration_ms":
-      return isSpan ? durationColumn(block, 1e6) : undefined;
+      return durationColumn(block, 1e6);
     case "value":
-      return isSpan ? undefined : valueColumn(block);
+      return valueColumn(block);
     default:
       return undefined;
   }
@@ -125,17 +193,6 @@ function valueColumn(block: Block): FieldColumn {
   return {
     kind: "rows",
     valuesOf: (row) => (kinds[row] === VALUE_NONE ? NO_VALUES : [values[row]]),
-  };
-}
-
-function metricColumn(block: Block): FieldColumn {
-  const { ids, dictionary } = block.dict("metric");
-  return {
-    kind: "coded",
-    codes: ids,
-    codeCount: dictionary.count,
-    owner: dictionary,
-    valuesOf: (id) => presentText(readMetric(dictionary.entry(id)).name),
   };
 }
 
@@ -189,43 +246,6 @@ export function scopeOf(dictionary: Dictionary, id: number): Scope {
 
 export function textOf(dictionary: Dictionary, id: number): string {
   return decodedTexts.get(dictionary, id);
-}
-
-function resourceColumn(
-  block: Block,
-  values: (resource: Resource) => readonly AnyValue[],
-): FieldColumn {
-  const { ids, dictionary } = block.dict("resource");
-  return {
-    kind: "coded",
-    codes: ids,
-    codeCount: dictionary.count,
-    owner: dictionary,
-    valuesOf: (id) => values(resourceOf(dictionary, id)),
-  };
-}
-
-function scopeColumn(block: Block): FieldColumn {
-  const { ids, dictionary } = block.dict("scope");
-  return {
-    kind: "coded",
-    codes: ids,
-    codeCount: dictionary.count,
-    owner: dictionary,
-    valuesOf: (id) => presentText(scopeOf(dictionary, id).name),
-  };
-}
-
-function textColumn(signal: Signal, block: Block, name: string): FieldColumn {
-  if (!hasColumn(signal, name)) return NO_FIELD;
-  const { ids, dictionary } = block.dict(name);
-  return {
-    kind: "coded",
-    codes: ids,
-    codeCount: dictionary.count,
-    owner: dictionary,
-    valuesOf: (id) => presentText(textOf(dictionary, id)),
-  };
 }
 
 /** Severities mean the same in all blocks. */
@@ -289,7 +309,8 @@ export function hexId(ids: Uint8Array, row: number, width: 8 | 16): string {
   return Buffer.from(ids.buffer, ids.byteOffset + start, width).toString("hex");
 }
 
-function attributeReader(block: Block, key: string): (row: number) => readonly AnyValue[] {
+/** Reads an attribute of rows; no value where a row lacks it. */
+export function attributeReader(block: Block, key: string): (row: number) => readonly AnyValue[] {
   const keyBytes = new TextEncoder().encode(key);
   const clauses = block.clauses("attributes");
   if (clauses !== undefined) {

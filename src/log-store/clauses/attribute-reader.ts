@@ -2,12 +2,14 @@ import type { AnyValue } from "../../core/any-value.ts";
 import { findAttribute } from "../../wire/any-value-decode.ts";
 import { PerOwner } from "../block.ts";
 import { AttributeRowReader } from "./attribute-rows.ts";
+import { valueStart } from "./attribute-values.ts";
 import type { ClauseColumn } from "./clause-column.ts";
 import type { ClauseShapes, ClauseTemplates } from "./clause-dictionary.ts";
-import { KEY_END, MARKS_END } from "./clause-marks.ts";
-import { isEqualRange } from "./equal-range.ts";
+import { VALUE_TEMPLATE } from "./clause-marks.ts";
 
 const NOT_KNOWN = -2;
+/** The key may stand in any of the row's clauses that have no template of their own. */
+const ANYWHERE = -3;
 const NOT_THERE = -1;
 
 /** Reads one attribute of rows, by its key. Rows whose shape lacks the key cost a look-up. */
@@ -37,6 +39,7 @@ export class AttributeReader {
     if (this.#places[shape] === NOT_KNOWN) this.#places[shape] = this.#find(shape);
     const place = this.#places[shape];
     if (place === NOT_THERE) return undefined;
+    if (place === ANYWHERE) return this.#readAnywhere(row, shape);
     const template = this.#shapes.templates[place];
     if (this.#templates.slotCounts[template] > 0) return this.#readAt(row, place);
     if (!this.#constants.has(template)) this.#constants.set(template, this.#readAt(row, place));
@@ -48,24 +51,26 @@ export class AttributeReader {
     return findAttribute(this.#rows.bytes, 0, end, this.#key);
   }
 
-  #find(shape: number): number {
+  /** A key stands in a row once, unless the row is odd as a whole. */
+  #readAnywhere(row: number, shape: number): AnyValue | undefined {
     const { offsets, templates } = this.#shapes;
     for (let index = offsets[shape]; index < offsets[shape + 1]; index++) {
-      if (this.#mayHaveKey(templates[index])) return index;
+      if (templates[index] > VALUE_TEMPLATE) continue;
+      const value = this.#readAt(row, index);
+      if (value !== undefined) return value;
     }
-    return NOT_THERE;
+    return undefined;
   }
 
-  /** Whether a template is of the key. The fixed ones hold any bytes. */
-  #mayHaveKey(template: number): boolean {
-    const { bytes, offsets } = this.#templates;
-    const start = offsets[template];
-    if (bytes[start] < MARKS_END) return true;
-    const keyStart = start + 1;
-    const length = this.#key.length;
-    return (
-      bytes[keyStart + length] === KEY_END && isEqualRange(bytes, keyStart, this.#key, 0, length)
-    );
+  #find(shape: number): number {
+    const { offsets, templates } = this.#shapes;
+    let place = NOT_THERE;
+    for (let index = offsets[shape]; index < offsets[shape + 1]; index++) {
+      const template = templates[index];
+      if (template <= VALUE_TEMPLATE) place = ANYWHERE;
+      else if (valueStart(this.#templates, template, this.#key) >= 0) return index;
+    }
+    return place;
   }
 }
 

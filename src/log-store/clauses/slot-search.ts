@@ -11,10 +11,13 @@ export function findInSlots(
   column: ClauseColumn,
   literal: Uint8Array,
   wanted: Uint8Array,
+  rowsOf: (template: number) => Uint32Array = (template) => column.rowsOf(template),
 ): Uint8Array {
   const found = new Uint8Array(column.rows);
-  for (const row of column.rowsOf(VALUE_TEMPLATE)) found[row] = 1;
   const directory = column.source.directory();
+  if (directory.firstPart(VALUE_TEMPLATE) >= 0) {
+    for (const row of rowsOf(VALUE_TEMPLATE)) found[row] = 1;
+  }
   let part = 0;
   for (let chunk = 0; chunk < directory.chunkCount; chunk++) {
     const first = part;
@@ -22,7 +25,7 @@ export function findInSlots(
     for (; directory.partChunks[part] === chunk; part++) {
       if (wanted[directory.partTemplates[part]] !== NO_ROW) isWanted = true;
     }
-    if (isWanted) searchChunk(column, literal, { chunk, first, end: part, wanted, found });
+    if (isWanted) searchChunk(column, literal, { chunk, first, end: part, wanted, rowsOf, found });
   }
   return found;
 }
@@ -35,6 +38,7 @@ function searchChunk(
     first,
     end,
     wanted,
+    rowsOf,
     found,
   }: {
     readonly chunk: number;
@@ -42,6 +46,7 @@ function searchChunk(
     readonly first: number;
     readonly end: number;
     readonly wanted: Uint8Array;
+    readonly rowsOf: (template: number) => Uint32Array;
     readonly found: Uint8Array;
   },
 ): void {
@@ -58,7 +63,7 @@ function searchChunk(
       if (opened?.index !== part) opened = { index: part, part: column.part(part) };
       const clause = clauseAt(opened.part, at, literal.length);
       if (clause >= 0) {
-        found[column.rowsOf(template)[directory.partFirsts[part] + clause]] = 1;
+        found[rowsOf(template)[directory.partFirsts[part] + clause]] = 1;
       }
     }
     at = haystack.indexOf(literal, at + 1);
