@@ -17,6 +17,8 @@ export interface Block {
   ids(name: string): Uint8Array;
   /** The rows of a trace, ascending, where trace ids have an index; else undefined. */
   traceRows?(id: Uint8Array): readonly number[] | undefined;
+  /** A row's trace id where `traceRows` has just been asked for it: the others need not be read. */
+  knownTraceId?(row: number): Uint8Array | undefined;
   dict(name: string): DictColumn;
   bytes(name: string): BytesColumn;
   /** The same column as clauses, where it is on disk so; else undefined. */

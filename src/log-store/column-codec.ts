@@ -39,8 +39,7 @@ export function addSigned<T extends Float64Array | Int32Array>(
 ): T {
   const reader = new VarintReader(source);
   for (let index = 0; index < target.length; index++) {
-    const value = reader.read();
-    target[index] = base[index] + (value % 2 === 0 ? value / 2 : -(value + 1) / 2);
+    target[index] = base[index] + signedOf(reader.read());
   }
   assert(reader.isAtEnd, "a column of distances has another length than its rows");
   return target;
@@ -57,20 +56,27 @@ export function decodeDeltas<T extends Float64Array | Int32Array>(
     let value = source[position++];
     if (value >= 0x80) {
       value &= 0x7f;
-      let scale = 128;
+      let shift = 7;
       for (;;) {
         const byte = source[position++];
-        value += (byte & 0x7f) * scale;
+        // Shifts work on 31 bits; most numbers have fewer.
+        value = shift < 28 ? value | ((byte & 0x7f) << shift) : value + (byte & 0x7f) * 2 ** shift;
         // Past the end a byte is undefined, which is no number below 128 either way.
         if (!(byte >= 0x80)) break;
-        scale *= 128;
+        shift += 7;
       }
     }
-    previous += value % 2 === 0 ? value / 2 : -(value + 1) / 2;
+    previous += signedOf(value);
     target[index] = previous;
   }
   assert(position === source.length, "a delta column has another length than its rows");
   return target;
+}
+
+/** The number that zigzag made `value` of. */
+function signedOf(value: number): number {
+  if (value < 2 ** 31) return (value >>> 1) ^ -(value & 1);
+  return value % 2 === 0 ? value / 2 : -(value + 1) / 2;
 }
 
 /** Lengths in base 128, one after the other. */
@@ -164,7 +170,12 @@ export class VarintReader {
   }
 
   read(): number {
-    let value = 0;
+    let value = this.#bytes[this.position];
+    if (value < 0x80) {
+      this.position += 1;
+      return value;
+    }
+    value = 0;
     let scale = 1;
     for (;;) {
       const byte = this.#bytes[this.position++];

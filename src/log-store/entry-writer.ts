@@ -10,7 +10,7 @@ import { attributesReader } from "./attributes-reader.ts";
 import type { Block } from "./block.ts";
 import { ClauseRowReader } from "./clauses/clause-column.ts";
 import { EntryParts } from "./entry-parts.ts";
-import { messageText, resourceOf, scopeOf, textOf } from "./field-column.ts";
+import { messageText, resourceOf, scopeOf, textOf, traceIdReader } from "./field-column.ts";
 import type { LineBuffer } from "./line-buffer.ts";
 import { pointFields } from "./point-entry.ts";
 import { spanFields } from "./span-entry.ts";
@@ -68,7 +68,7 @@ function logWriter(block: Block): EntryWriter {
   const scope = block.dict("scope");
   const severityText = block.dict("severity_text");
   const eventName = block.dict("event_name");
-  const traceId = block.ids("trace_id");
+  const traceIdOf = traceIdReader(block);
   const spanId = block.ids("span_id");
   const writeMessage = messageWriter(block);
   const writeAttributes = attributesWriter(block);
@@ -81,7 +81,8 @@ function logWriter(block: Block): EntryWriter {
     out.raw(shared.node);
     writeMessage(row, out);
     out.text(',"trace_id":"');
-    out.hex(traceId, 16 * row, 16);
+    const { ids, start } = traceIdOf(row);
+    out.hex(ids, start, 16);
     out.text('","span_id":"');
     out.hex(spanId, 8 * row, 8);
     out.raw(shared.dataflow);

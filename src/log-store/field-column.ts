@@ -298,6 +298,22 @@ function idColumn(block: Block, name: "trace_id" | "span_id"): FieldColumn {
   return { kind: "rows", valuesOf: (row) => presentText(hexId(ids, row, width)) };
 }
 
+/**
+ * Reads the trace ids of rows: 16 bytes of `ids`, from `start` on. Where only rows of one trace are
+ * shown, which the index has named, no column is made of it.
+ */
+export function traceIdReader(
+  block: Block,
+): (row: number) => { readonly ids: Uint8Array; readonly start: number } {
+  let all: Uint8Array | undefined;
+  return (row) => {
+    const known = block.knownTraceId?.(row);
+    if (known !== undefined) return { ids: known, start: 0 };
+    all ??= block.ids("trace_id");
+    return { ids: all, start: 16 * row };
+  };
+}
+
 /** The id of a row in lower-case hex, "" where it is absent. */
 export function hexId(ids: Uint8Array, row: number, width: 8 | 16): string {
   const start = row * width;

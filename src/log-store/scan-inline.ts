@@ -40,7 +40,11 @@ export class InlineScanRunner implements ScanRunner {
     for (;;) {
       signal.throwIfAborted();
       const step = scan.next();
-      if (step.done === true) return step.value;
+      if (step.done === true) {
+        const { batch, end } = step.value;
+        if (batch !== undefined) yield batch;
+        return end;
+      }
       if (step.value === undefined) await slices.next();
       else yield step.value;
     }

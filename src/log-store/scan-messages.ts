@@ -1,13 +1,8 @@
 import { z } from "zod";
 import type { ErrorCode } from "../core/errors.ts";
 import type { Signal } from "../core/record.ts";
-import type {
-  AggregateRequest,
-  AggregateResult,
-  SearchBatch,
-  SearchEnd,
-  SearchRequest,
-} from "./log-store.ts";
+import type { AggregateRequest, AggregateResult, SearchBatch, SearchRequest } from "./log-store.ts";
+import type { SearchFinish } from "./scan-search.ts";
 import type { SegmentEntry } from "./segment-format.ts";
 import type { Snapshot } from "./snapshot.ts";
 
@@ -49,7 +44,8 @@ export type ToScanWorker =
 /** What a worker says of a query. */
 export type ScanReply =
   | { readonly kind: "batch"; readonly id: number; readonly batch: SearchBatch }
-  | { readonly kind: "end"; readonly id: number; readonly end: SearchEnd | AggregateResult }
+  | { readonly kind: "found"; readonly id: number; readonly finish: SearchFinish }
+  | { readonly kind: "grouped"; readonly id: number; readonly result: AggregateResult }
   | {
       readonly kind: "error";
       readonly id: number;

@@ -59,7 +59,11 @@ export class ScanPool implements ScanRunner {
         yield reply.batch;
         reply = await next;
       }
-      return endOf(reply);
+      if (reply.kind === "error") throw new AppError(reply.code, reply.message);
+      assert(reply.kind === "found", "a search ends with what it found");
+      const { batch, end } = reply.finish;
+      if (batch !== undefined) yield batch;
+      return end;
     } finally {
       // The reader may leave at any yield; the worker must not keep its place for it.
       query.cancel();
@@ -73,9 +77,10 @@ export class ScanPool implements ScanRunner {
   ): Promise<AggregateResult> {
     const query = this.#begin(signal);
     try {
-      const end = endOf(await query.start({ kind: "aggregate", request }, snapshot));
-      assert("rows" in end, "an aggregation ends with rows");
-      return end;
+      const reply = await query.start({ kind: "aggregate", request }, snapshot);
+      if (reply.kind === "error") throw new AppError(reply.code, reply.message);
+      assert(reply.kind === "grouped", "an aggregation ends with groups");
+      return reply.result;
     } finally {
       query.cancel();
     }
@@ -162,17 +167,6 @@ class Query {
         resolve(reply);
       });
     });
-  }
-}
-
-function endOf(reply: ScanReply): SearchEnd | AggregateResult {
-  switch (reply.kind) {
-    case "end":
-      return reply.end;
-    case "error":
-      throw new AppError(reply.code, reply.message);
-    case "batch":
-      throw new Error("assertion failed: an answer goes on behind its end");
   }
 }
 

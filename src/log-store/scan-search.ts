@@ -29,13 +29,13 @@ const BATCH_BYTES = 256 * 1024;
  *
  * So blocks that hold only later rows are never read, and a limit stops early.
  *
- * Shape: yields a batch, or undefined after each block so that other work gets its turn.
+ * Shape: yields a batch that is full, or undefined after each block so that other work gets its turn.
  */
 export function* searchSnapshot(
   snapshot: Snapshot,
   request: SearchRequest,
   context: ScanContext,
-): Generator<SearchBatch | undefined, SearchEnd> {
+): Generator<SearchBatch | undefined, SearchFinish> {
   const meter = new QueryMeter(request.budget, context.nowMs);
   const after = request.after === undefined ? undefined : parseCursor(request.after, request.order);
   const order = new SearchOrder(request.order, after);
@@ -54,8 +54,8 @@ export function* searchSnapshot(
   while (left > 0) {
     const stopped = meter.exhausted();
     if (stopped !== undefined) {
-      if (batch.count > 0) yield batch.take();
-      return meter.end(stopped, last === undefined ? undefined : formatCursor(last));
+      const end = meter.end(stopped, last === undefined ? undefined : formatCursor(last));
+      return { batch: batch.takeRest(), end };
     }
     const source = waiting.peek();
     const head = heads.peek();
@@ -84,9 +84,15 @@ export function* searchSnapshot(
       meter.resume();
     }
   }
-  if (batch.count > 0) yield batch.take();
   const hasMore = left === 0 && (heads.size > 0 || waiting.size > 0);
-  return meter.end(undefined, hasMore && last !== undefined ? formatCursor(last) : undefined);
+  const end = meter.end(undefined, hasMore && last !== undefined ? formatCursor(last) : undefined);
+  return { batch: batch.takeRest(), end };
+}
+
+/** What a search ends with: its last entries go along, so that a small answer is one message. */
+export interface SearchFinish {
+  readonly batch: SearchBatch | undefined;
+  readonly end: SearchEnd;
 }
 
 /** The order of a search: signs for newest or oldest first, and where to begin. */
@@ -133,8 +139,8 @@ class SearchOrder {
       const time = block.time("time");
       const seq = block.f64("seq");
       const rows: number[] = [];
-      for (let row = 0; row < mask.length; row++) {
-        if (mask[row] === 1 && seq[row] < seqEnd && this.#isBehind(time, seq, row)) rows.push(row);
+      for (let row = mask.indexOf(1); row >= 0; row = nextRow(mask, row)) {
+        if (seq[row] < seqEnd && this.#isBehind(time, seq, row)) rows.push(row);
       }
       if (rows.length === 0) return undefined;
       if (this.#sign === -1) rows.reverse();
@@ -165,6 +171,11 @@ class SearchOrder {
       this.#sign * (compareTimes(time.day[row], time.ns[row], day, ns) || seq[row] - afterSeq) > 0
     );
   }
+}
+
+/** The next row that matches, or -1. Mostly they are many, or far apart. */
+function nextRow(mask: Uint8Array, row: number): number {
+  return mask[row + 1] === 1 ? row + 1 : mask.indexOf(1, row + 1);
 }
 
 /** The matching rows of one block, in order; stands at one of them. */
@@ -246,6 +257,11 @@ class BatchBuilder {
     if (isWritten) this.count += 1;
     else this.#lines.cut(length);
     return this.#cursor;
+  }
+
+  /** The last batch, where there is one. */
+  takeRest(): SearchBatch | undefined {
+    return this.count === 0 ? undefined : this.take();
   }
 
   take(): SearchBatch {

@@ -119,7 +119,8 @@ function step(scan: Scan): void {
     scan.isReady = false;
     if (result.done === true) {
       end(id);
-      say({ kind: "end", id, end: result.value });
+      if ("end" in result.value) say({ kind: "found", id, finish: result.value });
+      else say({ kind: "grouped", id, result: result.value });
     } else if (result.value !== undefined) {
       say({ kind: "batch", id, batch: result.value });
     }

@@ -60,13 +60,27 @@ export class SealedBlock implements Block {
   time(name: string): TimeColumn {
     if (this.#sections.has(distanceName(name, "ns"))) return this.#timeBehind(name);
     return {
-      day: this.#column(`${name}.day`, Int32Array, (raw) =>
-        decodeDeltas(raw, new Int32Array(this.rows)),
-      ),
+      day: name === "time" ? this.#days() : this.#plainDays(name),
       ns: this.#column(`${name}.ns`, Float64Array, (raw) =>
         decodeDeltas(raw, new Float64Array(this.rows)),
       ),
     };
+  }
+
+  #plainDays(name: string): Int32Array {
+    return this.#column(`${name}.day`, Int32Array, (raw) =>
+      decodeDeltas(raw, new Int32Array(this.rows)),
+    );
+  }
+
+  /** All rows of a segment are of its day: the column need not be read. */
+  #days(): Int32Array {
+    const key = `${this.#key}/time.day`;
+    const cached = this.#cache.get(key);
+    if (cached instanceof Int32Array) return cached;
+    const days = new Int32Array(this.rows).fill(this.#segment.footer.day);
+    this.#cache.set(key, days);
+    return days;
   }
 
   #timeBehind(name: string): TimeColumn {
@@ -85,6 +99,10 @@ export class SealedBlock implements Block {
     if (name === "trace_id" && this.#traceIndex !== undefined) return this.#traceIndex.ids();
     const width = name === "trace_id" ? 16 : 8;
     return this.#column(name, Uint8Array, (raw) => this.#expect(name, raw, raw.length / width));
+  }
+
+  knownTraceId(row: number): Uint8Array | undefined {
+    return this.#traceIndex?.knownId(row);
   }
 
   traceRows(id: Uint8Array): readonly number[] | undefined {

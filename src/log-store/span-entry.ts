@@ -9,7 +9,8 @@ import { ProtobufReader, WIRE_FIXED64, WIRE_LENGTH } from "../wire/protobuf-read
 import { attributesReader } from "./attributes-reader.ts";
 import type { Block, BytesColumn } from "./block.ts";
 import { SPAN_KINDS, SPAN_STATUSES } from "./entry-codes.ts";
-import { hexId, resourceOf, textOf } from "./field-column.ts";
+import { ClauseRowReader } from "./clauses/clause-column.ts";
+import { hexId, resourceOf, textOf, traceIdReader } from "./field-column.ts";
 
 /** Reads a row of the table of spans as its entry. */
 export function spanFields(block: Block): (row: number) => SpanEntry {
@@ -17,10 +18,10 @@ export function spanFields(block: Block): (row: number) => SpanEntry {
   const end = block.time("end");
   const kind = block.u8("kind");
   const status = block.u8("status_code");
-  const statusMessage = block.bytes("status_message");
+  const statusMessage = textReader(block, "status_message");
   const name = block.dict("name");
   const resource = block.dict("resource");
-  const traceId = block.ids("trace_id");
+  const traceIdOf = traceIdReader(block);
   const spanId = block.ids("span_id");
   const parentSpanId = block.ids("parent_span_id");
   const seq = block.f64("seq");
@@ -30,6 +31,7 @@ export function spanFields(block: Block): (row: number) => SpanEntry {
   return (row) => {
     const from = resourceOf(resource.dictionary, resource.ids[row]);
     const durationNs = toUnixNs(end.day[row], end.ns[row]) - toUnixNs(time.day[row], time.ns[row]);
+    const traceId = traceIdOf(row);
     return {
       timestamp: formatTimestamp(time.day[row], time.ns[row]),
       duration_ns: Number(durationNs),
@@ -37,8 +39,8 @@ export function spanFields(block: Block): (row: number) => SpanEntry {
       name: textOf(name.dictionary, name.ids[row]),
       kind: SPAN_KINDS[kind[row]] ?? "unspecified",
       status: SPAN_STATUSES[status[row]] ?? "unset",
-      status_message: textAt(statusMessage, row),
-      trace_id: hexId(traceId, row, 16),
+      status_message: statusMessage(row),
+      trace_id: hexId(traceId.ids, traceId.start / 16, 16),
       span_id: hexId(spanId, row, 8),
       parent_span_id: hexId(parentSpanId, row, 8),
       dataflow: dataflowName(from),
@@ -51,8 +53,17 @@ export function spanFields(block: Block): (row: number) => SpanEntry {
   };
 }
 
-function textAt({ data, starts, ends }: BytesColumn, row: number): string {
-  return decodeText(data, starts[row], ends[row]);
+function textReader(block: Block, name: string): (row: number) => string {
+  const clauses = block.clauses(name);
+  if (clauses !== undefined) {
+    const reader = new ClauseRowReader(clauses);
+    return (row) => {
+      const end = reader.read(row);
+      return decodeText(reader.bytes, 0, end);
+    };
+  }
+  const { data, starts, ends } = block.bytes(name);
+  return (row) => decodeText(data, starts[row], ends[row]);
 }
 
 /** Reads each of the repeated fields that a row holds. */

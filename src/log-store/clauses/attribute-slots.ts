@@ -1,7 +1,8 @@
 import { decodeText } from "../../wire/any-value-decode.ts";
 import type { ValueTest } from "../value-test.ts";
 import { DOUBLE_TYPE, INT_TYPE, STRING_TYPE } from "./attribute-splitter.ts";
-import type { ClauseColumn, Part } from "./clause-column.ts";
+import type { ClauseColumn } from "./clause-column.ts";
+import type { Part } from "./clause-part.ts";
 import { KEY_END, MARKS_END } from "./clause-marks.ts";
 
 /** Tests the value of a part's clause. */

@@ -1,8 +1,8 @@
-import { assert } from "../../core/assert.ts";
 import { copyBytes } from "../../wire/byte-ranges.ts";
 import type { ClauseDirectory } from "./clause-directory.ts";
 import type { ClauseShapes, ClauseTemplates } from "./clause-dictionary.ts";
-import { EQUAL_LENGTHS } from "./clause-encoder.ts";
+import type { Part, PartPlace } from "./clause-part.ts";
+import { readClause, readPart } from "./clause-part.ts";
 import { KEY_END, MARKS_END } from "./clause-marks.ts";
 
 /** The dictionaries of a segment's column; read when they are asked for, and cached. */
@@ -19,16 +19,6 @@ export interface ClauseSource extends ClauseDictionaries {
   chunk(index: number): Uint8Array;
   /** Numbers made from the column, kept as the column's parts are. */
   derived(name: string, make: () => Uint32Array): Uint32Array;
-}
-
-/** A part of a chunk: slot `s` of its clause `i` is `data[starts[s * count + i], ends[…])`. */
-export interface Part {
-  readonly data: Uint8Array;
-  readonly starts: Uint32Array;
-  readonly ends: Uint32Array;
-  readonly count: number;
-  /** Clauses of the template before this part. */
-  readonly first: number;
 }
 
 /**
@@ -71,17 +61,23 @@ export class ClauseColumn {
 
   /** A part, made anew with each call: whoever needs it again keeps it. */
   part(index: number): Part {
+    return readPart(this.#place(index));
+  }
+
+  /** One clause of a part, as a part of its own: of those before it only the lengths are read. */
+  clause(index: number, ordinal: number): Part {
+    return readClause(this.#place(index), ordinal);
+  }
+
+  #place(index: number): PartPlace {
     const directory = this.source.directory();
-    const chunk = directory.partChunks[index];
-    const data = this.source.chunk(chunk);
-    const count = directory.partCounts[index];
-    const slots = this.source.templates().slotCounts[directory.partTemplates[index]];
-    const starts = new Uint32Array(slots * count);
-    const ends = new Uint32Array(slots * count);
-    let at = directory.partOffsets[index];
-    for (let slot = 0; slot < slots; slot++) at = readSlot(data, at, { starts, ends, slot, count });
-    assert(at <= data.length, "a part reaches past its chunk");
-    return { data, starts, ends, count, first: directory.partFirsts[index] };
+    return {
+      data: this.source.chunk(directory.partChunks[index]),
+      offset: directory.partOffsets[index],
+      count: directory.partCounts[index],
+      slots: this.source.templates().slotCounts[directory.partTemplates[index]],
+      first: directory.partFirsts[index],
+    };
   }
 
   /** Bytes of a value, about: those of its slots here, and of templates in the whole segment. */
@@ -148,43 +144,11 @@ interface Occurrences {
   readonly rows: Uint32Array;
 }
 
-/** Reads one slot's lengths; returns the slot's end in the chunk. */
-function readSlot(
-  data: Uint8Array,
-  start: number,
-  part: {
-    readonly starts: Uint32Array;
-    readonly ends: Uint32Array;
-    readonly slot: number;
-    readonly count: number;
-  },
-): number {
-  const { starts, ends, slot, count } = part;
-  const first = slot * count;
-  const isEqual = data[start] === EQUAL_LENGTHS;
-  let at = start + 1;
-  for (let index = 0; index < (isEqual ? 1 : count); index++) {
-    let length = 0;
-    let shift = 0;
-    for (;;) {
-      const byte = data[at++];
-      length |= (byte & 0x7f) << shift;
-      if (!(byte >= 0x80)) break;
-      shift += 7;
-    }
-    ends[first + index] = length;
-  }
-  if (isEqual) ends.fill(ends[first], first, first + count);
-  for (let index = first; index < first + count; index++) {
-    starts[index] = at;
-    at += ends[index];
-    ends[index] = at;
-  }
-  return at;
-}
-
 /** Steps to the next row's place before it is searched for. */
 const NEAR = 4;
+
+/** A reader of more rows looks up where the clauses of all templates stand. */
+const ROWS_COUNTED_MAX = 8;
 
 /** Is told of each slot of a clause. */
 interface SlotSink {
@@ -207,6 +171,10 @@ export class ClauseRowReader {
   /** For each template, where the last row was found, and in which part. */
   readonly #cursors: Uint32Array;
   readonly #lastParts: (Part | undefined)[] = [];
+  /** How often each shape stands before a row. */
+  #before: { readonly uses: Uint32Array; row: number } | undefined;
+  #lastRow = -1;
+  #rowsCounted = 0;
 
   /** Writes to `target`, whose memory it replaces where it is too small. */
   constructor(
@@ -283,15 +251,38 @@ export class ClauseRowReader {
 
   /** How many clauses of its template stand before the one at `index` of the row. */
   #ordinal(row: number, index: number, template: number): number {
-    this.#occurrences ??= this.#column.occurrences();
-    const { starts, rows } = this.#occurrences;
-    const first = this.#seek(rows, row, template, starts);
-    let ordinal = first - starts[template];
+    let ordinal = this.#clausesBefore(row, template);
     const { templates, offsets } = this.#shapes;
     for (let before = offsets[this.#shapeIds[row]]; before < index; before++) {
       if (templates[before] === template) ordinal += 1;
     }
     return ordinal;
+  }
+
+  /** Clauses of the template in rows before. For few rows they are counted, for more looked up. */
+  #clausesBefore(row: number, template: number): number {
+    if (this.#occurrences === undefined) {
+      if (row !== this.#lastRow) {
+        this.#lastRow = row;
+        this.#rowsCounted += 1;
+      }
+      if (this.#rowsCounted <= ROWS_COUNTED_MAX) return this.#shapesBefore(row, template);
+      this.#occurrences = this.#column.occurrences();
+    }
+    const { starts, rows } = this.#occurrences;
+    return this.#seek(rows, row, template, starts) - starts[template];
+  }
+
+  #shapesBefore(row: number, template: number): number {
+    const shapeIds = this.#shapeIds;
+    this.#before ??= { uses: new Uint32Array(this.#shapes.count), row: 0 };
+    const { uses } = this.#before;
+    for (let at = this.#before.row; at < row; at++) uses[shapeIds[at]] += 1;
+    for (let at = this.#before.row - 1; at >= row; at--) uses[shapeIds[at]] -= 1;
+    this.#before.row = row;
+    let count = 0;
+    for (const shape of this.#shapes.having(template)) count += uses[shape];
+    return count;
   }
 
   /** The first occurrence at `row` or behind it; rows are mostly asked for one after the other. */
@@ -319,7 +310,9 @@ export class ClauseRowReader {
     if (last !== undefined && ordinal >= last.first && ordinal < last.first + last.count) {
       return last;
     }
-    const part = this.#column.part(this.#directory.partOf(template, ordinal));
+    const index = this.#directory.partOf(template, ordinal);
+    if (this.#occurrences === undefined) return this.#column.clause(index, ordinal);
+    const part = this.#column.part(index);
     this.#lastParts[template] = part;
     return part;
   }

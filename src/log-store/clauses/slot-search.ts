@@ -1,4 +1,5 @@
-import type { ClauseColumn, Part } from "./clause-column.ts";
+import type { ClauseColumn } from "./clause-column.ts";
+import type { Part } from "./clause-part.ts";
 import { NO_ROW } from "./template-search.ts";
 import { VALUE_TEMPLATE } from "./clause-marks.ts";
 

@@ -18,6 +18,9 @@ export class TraceIndex {
   readonly #key: string;
   readonly #cache: ColumnCache;
 
+  /** What was asked for last: whoever asks for the rows of a trace mostly shows them next. */
+  #last: { readonly id: Uint8Array; readonly rows: ReadonlySet<number> } | undefined;
+
   private constructor(
     segment: SegmentSections,
     index: number,
@@ -47,8 +50,17 @@ export class TraceIndex {
     if (place === undefined) return [];
     const page = this.#segment.readPart(this.#pages, place.offset, place.size);
     this.#segment.bytesRead += page.length;
-    if (isTracePageWhole(page)) return rowsInPage(page, id);
+    if (isTracePageWhole(page)) {
+      const rows = rowsInPage(page, id);
+      this.#last = { id: id.slice(), rows: new Set(rows) };
+      return rows;
+    }
     throw new SegmentDamage(this.#segment.path, `a page of ${TRACE_PAGES} fails its checksum`);
+  }
+
+  /** The id of a row that `rowsOf` found last; undefined for others. */
+  knownId(row: number): Uint8Array | undefined {
+    return this.#last?.rows.has(row) === true ? this.#last.id : undefined;
   }
 
   /** The ids of all rows, 16 bytes a row. */
