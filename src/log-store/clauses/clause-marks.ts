@@ -38,6 +38,9 @@ export const FIXED_TEMPLATES: readonly Uint8Array[] = [
 /** Clauses of one value at the most; the rest of a longer one is its last clause. */
 export const CLAUSES_MAX = 250;
 
+/** Slots of one clause at the most; a clause with more is one slot. */
+export const CLAUSE_SLOTS_MAX = 1024;
+
 /** Constant text of one template, in bytes; longer clauses are one slot. */
 export const TEMPLATE_BYTES_MAX = 4096;
 

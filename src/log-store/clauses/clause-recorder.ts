@@ -61,6 +61,11 @@ export class ClauseRecorder {
     return CLAUSES_MAX - this.#rowClauses;
   }
 
+  /** Makes room for so many more slots, which may then be written to the columns themselves. */
+  reserveSlots(count: number): void {
+    while (this.slots + count > this.slotStarts.length) this.#growSlots();
+  }
+
   slot(start: number, end: number, mark: number): void {
     if (this.slots === this.slotStarts.length) this.#growSlots();
     this.slotStarts[this.slots] = start;

@@ -1,7 +1,16 @@
-import { BYTE_CLASSES, CUT, DIGIT, DIGITS_MARK, LETTER, MARK, MIXED_MARK } from "./clause-marks.ts";
+import {
+  BYTE_CLASSES,
+  CLAUSE_SLOTS_MAX,
+  CUT,
+  DIGIT,
+  DIGITS_MARK,
+  LETTER,
+  MARK,
+  MIXED_MARK,
+} from "./clause-marks.ts";
 import type { ClauseRecorder } from "./clause-recorder.ts";
 import { TemplateMatcher } from "./template-matcher.ts";
-import { isHexDigit, isMixedWord, wordEnd } from "./words.ts";
+import { isHexDigit, isMixedWord, WORD_BYTES_MIN, wordEnd } from "./words.ts";
 
 /** Is told of every word of a text that holds a digit; numbers below `WORD_BYTES_MIN` may be missing. */
 export interface WordSink {
@@ -55,10 +64,12 @@ export class TextSplitter {
     const recorder = this.#recorder;
     const matcher = this.#matcher;
     const firstSlot = recorder.slots;
-    const template = matcher.match(data, templateStart, end, cuts);
+    const template = matcher.match(data, templateStart, start, end, cuts);
     if (template < 0) return this.#split(data, templateStart, start, end, cuts);
-    if (this.#words !== undefined) {
-      tellWords(recorder, data, { firstSlot, start, end }, this.#words);
+    const sink = this.#words;
+    if (sink !== undefined) {
+      const { words, wordStarts, wordEnds } = matcher;
+      for (let word = 0; word < words; word++) sink.addWord(data, wordStarts[word], wordEnds[word]);
     }
     recorder.knownClause(template, data, firstSlot);
     return matcher.end;
@@ -125,9 +136,6 @@ export class TextSplitter {
   }
 }
 
-/** Slots of one clause at the most; a clause with more is one slot. */
-const CLAUSE_SLOTS_MAX = 1024;
-
 const DASH = 0x2d;
 const UUID_PARTS = [8, 4, 4, 4, 12] as const;
 const UUID_LENGTH = 36;
@@ -142,9 +150,6 @@ function isUuid(data: Uint8Array, start: number, end: number): boolean {
   }
   return true;
 }
-
-/** Words of fewer bytes are everywhere, and nobody keeps them: see `WordSink`. */
-export const WORD_BYTES_MIN = 5;
 
 /** Whether a run of digits is a short word by itself: most are, and need not be looked at further. */
 function isShortNumber(

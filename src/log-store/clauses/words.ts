@@ -4,6 +4,9 @@ import { BYTE_CLASSES, DIGIT, LETTER } from "./clause-marks.ts";
 const UNIT_LETTERS_MAX = 3;
 const UNDERSCORE = 0x5f;
 
+/** Words of fewer bytes are everywhere, and nobody keeps them: see `WordSink`. */
+export const WORD_BYTES_MIN = 5;
+
 /** Where the word that begins at `start` ends; `start` where there is none. */
 export function wordEnd(data: Uint8Array, start: number, end: number): number {
   let at = start;

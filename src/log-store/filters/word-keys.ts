@@ -3,7 +3,7 @@ import { decodeText } from "../../wire/any-value-decode.ts";
 import type { TextMatcher } from "../text-matcher.ts";
 import type { FilterKey } from "./filter-key.ts";
 import { KeyHasher } from "./filter-key.ts";
-import { WORD_BYTES_MIN } from "../clauses/text-splitter.ts";
+import { WORD_BYTES_MIN } from "../clauses/words.ts";
 import { forEachDigitWord } from "./digit-words.ts";
 
 /** Hashes a word in any case: as its simple Unicode folding. */
