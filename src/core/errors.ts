@@ -30,6 +30,10 @@ export const ERRORS = {
     httpStatus: 500,
     hint: "add a token and TLS, or --insecure-listen if everyone who reaches the address may read and write",
   },
+  NODE_PROTOCOL: {
+    httpStatus: 500,
+    hint: "use node libraries of the version of this daemon, and see docs/node-protocol.md",
+  },
   NOT_FOUND: {
     httpStatus: 404,
     hint: "check the id, and that the record is younger than the retention",
