@@ -22,6 +22,14 @@ export const ERRORS = {
     httpStatus: 500,
     hint: "this is a fault of dora: please report it with the lines above",
   },
+  LINK_REFUSED: {
+    httpStatus: 502,
+    hint: "check that the receiving node runs, has this input, and was told the same token",
+  },
+  LINK_UNREACHABLE: {
+    httpStatus: 502,
+    hint: "check that the receiving node, or the broker, runs at this endpoint",
+  },
   LISTEN_FAILED: {
     httpStatus: 500,
     hint: "give an address of this machine, such as 127.0.0.1:4318",
@@ -33,6 +41,10 @@ export const ERRORS = {
   NODE_PROTOCOL: {
     httpStatus: 500,
     hint: "use node libraries of the version of this daemon, and see docs/node-protocol.md",
+  },
+  MESSAGE_TOO_LARGE: {
+    httpStatus: 413,
+    hint: "send it in pieces, or by a transport that carries more: docs/transports.md",
   },
   NOT_FOUND: {
     httpStatus: 404,

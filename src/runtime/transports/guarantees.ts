@@ -1,0 +1,20 @@
+/**
+ * What each transport promises. docs/transports.md prints this table, and a test keeps the two equal.
+ * Apart from the transports, so that reading it loads none of them.
+ */
+import { PAYLOAD_BYTES_MAX, type TransportGuarantees } from "./transport.ts";
+
+const DIRECT_RECONNECT =
+  "tried again with growing delay; what waits is sent then, what was under way is counted as lost";
+
+export const GUARANTEES = {
+  socket: {
+    kind: "socket",
+    order: "per link",
+    delivery: "at most once",
+    payloadBytesMax: PAYLOAD_BYTES_MAX,
+    slowReceiver: "the sender waits",
+    hasWildcards: false,
+    onReconnect: DIRECT_RECONNECT,
+  },
+} as const satisfies Readonly<Record<string, TransportGuarantees>>;
