@@ -38,13 +38,13 @@ export const ERRORS = {
     httpStatus: 500,
     hint: "add a token and TLS, or --insecure-listen if everyone who reaches the address may read and write",
   },
-  NODE_PROTOCOL: {
-    httpStatus: 500,
-    hint: "use node libraries of the version of this daemon, and see docs/node-protocol.md",
-  },
   MESSAGE_TOO_LARGE: {
     httpStatus: 413,
     hint: "send it in pieces, or by a transport that carries more: docs/transports.md",
+  },
+  NODE_PROTOCOL: {
+    httpStatus: 500,
+    hint: "use node libraries of the version of this daemon, and see docs/node-protocol.md",
   },
   NOT_FOUND: {
     httpStatus: 404,
