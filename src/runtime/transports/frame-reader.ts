@@ -41,9 +41,14 @@ export class FrameReader {
     this.#sink = sink;
   }
 
-  /** Takes the next chunk. Not to be called between a false of the sink and the end of `resume`. */
+  /** Takes the next chunk. At most once between a false of the sink, or `pause`, and `resume`. */
   add(chunk: Buffer): void {
     this.#read(chunk);
+  }
+
+  /** Hands on no more until `resume`; what is added is kept. */
+  pause(): void {
+    this.#isPaused = true;
   }
 
   /** Goes on with what was left; false where the sink wants no more again. */

@@ -149,9 +149,14 @@ class StreamConnection implements ArrivingConnection {
   }
 
   setPaused(isPaused: boolean): void {
-    if (isPaused || !this.#isStopped) return;
-    // Not at once: the receiver may be in the middle of a message.
-    setImmediate(() => this.#goOn());
+    if (isPaused) {
+      this.#isStopped = true;
+      this.#reader.pause();
+      this.#socket.pause();
+    } else {
+      // Not at once: the receiver may be in the middle of a message.
+      setImmediate(() => this.#goOn());
+    }
   }
 
   cut(_reason: string): void {
@@ -194,9 +199,7 @@ class StreamConnection implements ArrivingConnection {
   #take(frame: Frame): boolean {
     if (this.#intake === undefined) this.#begin(frame);
     else this.#takeNext(this.#intake, frame);
-    this.#isStopped = this.#isClosed || this.#link?.isPaused === true;
-    if (this.#isStopped) this.#socket.pause();
-    return !this.#isStopped;
+    return !this.#isStopped && !this.#isClosed;
   }
 
   #begin(frame: Frame): void {
@@ -213,6 +216,7 @@ class StreamConnection implements ArrivingConnection {
     // Only now, when the older connection hands over no more, is the count of what was taken the last.
     this.#link = link;
     this.#intake.welcome();
+    if (link.isPaused) this.setPaused(true);
   }
 
   #takeNext(intake: LinkIntake, frame: Frame): void {
