@@ -1,0 +1,32 @@
+import { AppError } from "../../core/errors.ts";
+import { GUARANTEES } from "./guarantees.ts";
+import type { SocketTransportOptions } from "./socket.ts";
+import type { Transport } from "./transport.ts";
+
+export type TransportKind = keyof typeof GUARANTEES;
+
+/** Of all transports; each takes what concerns it. */
+export interface TransportOptions extends SocketTransportOptions {}
+
+/**
+ * The transport of a kind, as `transport:` in a dataflow file names it. Its code is loaded on first use: a node
+ * that uses sockets alone pays for nothing else.
+ *
+ * Errors: `CONFIG_INVALID` for a kind that there is not.
+ */
+export async function openTransport(
+  kind: string,
+  options: TransportOptions = {},
+): Promise<Transport> {
+  switch (kind) {
+    case "socket": {
+      const { SocketTransport } = await import("./socket.ts");
+      return new SocketTransport(options);
+    }
+    default:
+      throw new AppError(
+        "CONFIG_INVALID",
+        `there is no transport "${kind}"; give one of ${Object.keys(GUARANTEES).join(", ")}`,
+      );
+  }
+}
