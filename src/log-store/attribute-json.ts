@@ -1,19 +1,27 @@
 import { anyValueToJson, attributesToJson } from "../core/any-value.ts";
 import { decodeAttributes } from "../wire/any-value-decode.ts";
+import { attributesReader } from "./attributes-reader.ts";
+import type { Block } from "./block.ts";
 import { AttributeRowReader } from "./clauses/attribute-rows.ts";
 import { STRING_TYPE } from "./clauses/attribute-splitter.ts";
 import type { ClauseColumn } from "./clauses/clause-column.ts";
 import { ClauseRowReader } from "./clauses/clause-column.ts";
 import { KEY_END, VALUE_TEMPLATE } from "./clauses/clause-marks.ts";
-import type { LineBuffer } from "./line-buffer.ts";
+import type { EntryWriter } from "./line-buffer.ts";
+
+/** The attributes of a row as a JSON object. */
+export function attributesWriter(block: Block): EntryWriter {
+  const clauses = block.clauses("attributes");
+  if (clauses !== undefined) return attributeClausesWriter(clauses);
+  const read = attributesReader(block);
+  return (row, out) => out.text(JSON.stringify(read(row) ?? {}));
+}
 
 /**
  * Writes attributes that are kept as clauses as a JSON object: keys are made once for each template,
  * values that are the same in every row too.
  */
-export function attributeClausesWriter(
-  clauses: ClauseColumn,
-): (row: number, out: LineBuffer) => void {
+function attributeClausesWriter(clauses: ClauseColumn): EntryWriter {
   const { source } = clauses;
   const { templates } = source.shapes();
   const { slotCounts } = source.templates();

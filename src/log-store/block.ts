@@ -1,4 +1,6 @@
 import type { ClauseColumn } from "./clauses/clause-column.ts";
+import type { PointParts } from "./points/point-values.ts";
+import type { SeriesColumn } from "./points/series-column.ts";
 
 /**
  * How readers see a block of rows, whether it is still open or sealed on disk. Rows are numbered
@@ -21,6 +23,10 @@ export interface Block {
   knownTraceId?(row: number): Uint8Array | undefined;
   dict(name: string): DictColumn;
   bytes(name: string): BytesColumn;
+  /** The series of points, where they are on disk by series. */
+  series?(): SeriesColumn | undefined;
+  /** The columns `value` and `rest`, where they are on disk by series. */
+  points?(): PointParts | undefined;
   /** The same column as clauses, where it is on disk so; else undefined. */
   clauses(name: string): ClauseColumn | undefined;
 }

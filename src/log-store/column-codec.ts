@@ -53,24 +53,45 @@ export function decodeDeltas<T extends Float64Array | Int32Array>(
   let position = 0;
   let previous = 0;
   for (let index = 0; index < target.length; index++) {
-    let value = source[position++];
-    if (value >= 0x80) {
-      value &= 0x7f;
-      let shift = 7;
-      for (;;) {
-        const byte = source[position++];
-        // Shifts work on 31 bits; most numbers have fewer.
-        value = shift < 28 ? value | ((byte & 0x7f) << shift) : value + (byte & 0x7f) * 2 ** shift;
-        // Past the end a byte is undefined, which is no number below 128 either way.
-        if (!(byte >= 0x80)) break;
-        shift += 7;
-      }
+    const byte = source[position++];
+    if (byte < 0x80) {
+      previous += (byte >>> 1) ^ -(byte & 1);
+    } else {
+      // Apart, so that the loop over small numbers stays one of integers. Past the end a byte is
+      // undefined, which ends a number too.
+      previous += readLong(source, position - 1);
+      position = longEnd;
     }
-    previous += signedOf(value);
     target[index] = previous;
   }
   assert(position === source.length, "a delta column has another length than its rows");
   return target;
+}
+
+/** Where the number that `readLong` read last ended. */
+let longEnd = 0;
+
+/** Reads a signed number of two bytes or more. */
+function readLong(source: Uint8Array, start: number): number {
+  let position = start;
+  let low = 0;
+  for (let shift = 0; shift < 28; shift += 7) {
+    const byte = source[position++];
+    low |= (byte & 0x7f) << shift;
+    if (byte >= 0x80) continue;
+    longEnd = position;
+    return (low >>> 1) ^ -(low & 1);
+  }
+  let value = low;
+  let scale = 2 ** 28;
+  for (;;) {
+    const byte = source[position++];
+    value += (byte & 0x7f) * scale;
+    if (!(byte >= 0x80)) break;
+    scale *= 128;
+  }
+  longEnd = position;
+  return signedOf(value);
 }
 
 /** The number that zigzag made `value` of. */
@@ -208,8 +229,9 @@ export function encodePlanes(values: Uint32Array, count: number): Uint8Array {
 export function decodePlanes(bytes: Uint8Array, count: number): Uint32Array {
   const width = bytes[0];
   assert(bytes.length === 1 + width * count, "a column of planes has another length than its rows");
-  const values = new Uint32Array(count);
-  for (let plane = 0; plane < width; plane++) {
+  // Most columns have one plane, which is the numbers.
+  const values = new Uint32Array(bytes.subarray(1, 1 + count));
+  for (let plane = 1; plane < width; plane++) {
     const start = 1 + plane * count;
     const shift = 8 * plane;
     for (let index = 0; index < count; index++) values[index] |= bytes[start + index] << shift;

@@ -208,10 +208,19 @@ class FieldPredicate implements Predicate {
       }
       return;
     }
-    const verdicts = new Uint8Array(column.codeCount).fill(UNKNOWN);
+    const { codes, codeCount } = column;
+    if (codeCount <= mask.length / ROWS_PER_CODE_MIN) {
+      // Each code is asked once, and the loop over rows has no branch.
+      const verdicts = Uint8Array.from({ length: codeCount }, (_, code) =>
+        this.#holds(column.valuesOf(code)) ? 1 : 0,
+      );
+      keepCodes(mask, codes, verdicts);
+      return;
+    }
+    const verdicts = new Uint8Array(codeCount).fill(UNKNOWN);
     for (let row = 0; row < mask.length; row++) {
       if (mask[row] === 0) continue;
-      const code = column.codes[row];
+      const code = codes[row];
       if (verdicts[code] === UNKNOWN) verdicts[code] = this.#holds(column.valuesOf(code)) ? 1 : 0;
       mask[row] = verdicts[code];
     }
@@ -241,6 +250,12 @@ class FieldPredicate implements Predicate {
 }
 
 const UNKNOWN = 2;
+/** With fewer rows for a code it may be that most codes occur in none. */
+const ROWS_PER_CODE_MIN = 16;
+
+function keepCodes(mask: Uint8Array, codes: Uint32Array | Uint8Array, verdicts: Uint8Array): void {
+  for (let row = 0; row < mask.length; row++) mask[row] &= verdicts[codes[row]];
+}
 
 /** Compares ids as bytes where a test asks for one whole id; undefined for other tests. */
 function wholeIdPredicate(field: FieldRef, test: FieldTest): Predicate | undefined {

@@ -2,21 +2,16 @@ import { anyValueToJson, attributesToJson } from "../core/any-value.ts";
 import type { Signal } from "../core/record.ts";
 import { dataflowName, nodeName } from "../core/record.ts";
 import { severityName } from "../core/severity.ts";
-import { formatTimestamp } from "../core/time.ts";
 import { decodeAnyValue } from "../wire/any-value-decode.ts";
 import { BODY_TEXT, BODY_VALUE } from "../wire/otlp-decode-logs.ts";
-import { attributeClausesWriter } from "./attribute-json.ts";
-import { attributesReader } from "./attributes-reader.ts";
+import { attributesWriter } from "./attribute-json.ts";
 import type { Block } from "./block.ts";
 import { ClauseRowReader } from "./clauses/clause-column.ts";
 import { EntryParts } from "./entry-parts.ts";
 import { messageText, resourceOf, scopeOf, textOf, traceIdReader } from "./field-column.ts";
-import type { LineBuffer } from "./line-buffer.ts";
-import { pointFields } from "./point-entry.ts";
+import type { EntryWriter } from "./line-buffer.ts";
+import { pointWriter } from "./point-entry.ts";
 import { spanFields } from "./span-entry.ts";
-
-/** Writes one row as a line of JSON, "\n" included. */
-export type EntryWriter = (row: number, out: LineBuffer) => void;
 
 /** The writer for a block's rows. Keys come in the order of the entry types in src/core/entry.ts. */
 export function entryWriter(signal: Signal, block: Block): EntryWriter {
@@ -27,10 +22,8 @@ export function entryWriter(signal: Signal, block: Block): EntryWriter {
       const fields = spanFields(block);
       return (row, out) => out.text(`${JSON.stringify(fields(row))}\n`);
     }
-    case "metrics": {
-      const fields = pointFields(block);
-      return (row, out) => out.text(`${JSON.stringify(fields(row))}\n`);
-    }
+    case "metrics":
+      return pointWriter(block);
   }
 }
 
@@ -75,8 +68,8 @@ function logWriter(block: Block): EntryWriter {
   const writeBody = bodyWriter(block);
   return (row, out) => {
     const shared = resourceParts.of(resource.dictionary, resource.ids[row]);
-    out.text(`{"timestamp":"${datePrefix(time.day[row])}`);
-    out.timeOfDay(time.ns[row]);
+    out.text('{"timestamp":"');
+    out.timestamp(time.day[row], time.ns[row]);
     out.text(`","level":"${severityName(severity[row])}`);
     out.raw(shared.node);
     writeMessage(row, out);
@@ -90,8 +83,8 @@ function logWriter(block: Block): EntryWriter {
     out.raw(quotedTexts.of(eventName.dictionary, eventName.ids[row]));
     out.text(`,"severity_number":${severity[row]},"severity_text":`);
     out.raw(quotedTexts.of(severityText.dictionary, severityText.ids[row]));
-    out.text(`,"observed_timestamp":"${datePrefix(observed.day[row])}`);
-    out.timeOfDay(observed.ns[row]);
+    out.text(',"observed_timestamp":"');
+    out.timestamp(observed.day[row], observed.ns[row]);
     out.text(`","trace_flags":${flags[row]},"seq":${seq[row]},"attributes":`);
     writeAttributes(row, out);
     out.raw(shared.attributes);
@@ -99,17 +92,6 @@ function logWriter(block: Block): EntryWriter {
     out.text("}\n");
   };
 }
-
-/** `2026-11-22T`, made once for each day that follows another. */
-function datePrefix(day: number): string {
-  if (day !== lastDay) {
-    lastDay = day;
-    lastPrefix = formatTimestamp(day, 0).slice(0, 11);
-  }
-  return lastPrefix;
-}
-let lastDay = -1;
-let lastPrefix = "";
 
 /** The message as a JSON string. */
 function messageWriter(block: Block): EntryWriter {
@@ -132,14 +114,6 @@ function messageWriter(block: Block): EntryWriter {
     if (kinds[row] === BODY_TEXT) out.quoted(data, starts[row], ends[row]);
     else out.text(JSON.stringify(text(row)));
   };
-}
-
-/** The attributes of a row as a JSON object. */
-function attributesWriter(block: Block): EntryWriter {
-  const clauses = block.clauses("attributes");
-  if (clauses !== undefined) return attributeClausesWriter(clauses);
-  const read = attributesReader(block);
-  return (row, out) => out.text(JSON.stringify(read(row) ?? {}));
 }
 
 /** `,"body":…` where the body is not a string, else nothing. */

@@ -1,3 +1,4 @@
+import { formatTimestamp } from "../core/time.ts";
 import { copyBytes } from "../wire/byte-ranges.ts";
 
 const QUOTE = 0x22;
@@ -12,6 +13,9 @@ const SHORT_TEXT = 48;
 export class LineBuffer {
   #bytes = Buffer.allocUnsafeSlow(64 * 1024);
   #end = 0;
+  /** Neighbours are mostly of one day, whose text is kept. */
+  #day = -1;
+  #date = "";
 
   get length(): number {
     return this.#end;
@@ -64,8 +68,18 @@ export class LineBuffer {
     this.#end = to;
   }
 
-  /** `2026-11-22T01:02:03.123456789Z` without its date; `ns` is of the day. See `formatTimestamp`. */
-  timeOfDay(ns: number): void {
+  /** `2026-11-22T01:02:03.123456789Z`; see `formatTimestamp`. */
+  timestamp(day: number, ns: number): void {
+    if (day !== this.#day) {
+      this.#day = day;
+      this.#date = formatTimestamp(day, 0).slice(0, 11);
+    }
+    this.text(this.#date);
+    this.#timeOfDay(ns);
+  }
+
+  /** The same without its date; `ns` is of the day. */
+  #timeOfDay(ns: number): void {
     this.#reserve(20);
     const fraction = ns % 1e9;
     const seconds = (ns - fraction) / 1e9;
@@ -121,5 +135,8 @@ export class LineBuffer {
     this.#bytes = larger;
   }
 }
+
+/** Writes a row, or a part of it, as JSON. A whole row is a line, "\n" included. */
+export type EntryWriter = (row: number, out: LineBuffer) => void;
 
 const HEX = new TextEncoder().encode("0123456789abcdef");

@@ -1,6 +1,7 @@
 import type { Block, BytesColumn, DictColumn, TimeColumn } from "./block.ts";
 import type { ClauseColumn } from "./clauses/clause-column.ts";
 import type { ColumnCache } from "./column-cache.ts";
+import type { SeriesColumn } from "./points/series-column.ts";
 import { SegmentReader } from "./segment-reader.ts";
 
 /**
@@ -116,6 +117,10 @@ class SourceBlock implements Block {
 
   bytes(name: string): BytesColumn {
     return this.#block.bytes(name);
+  }
+
+  series(): SeriesColumn | undefined {
+    return this.#block.series?.();
   }
 
   clauses(name: string): ClauseColumn | undefined {

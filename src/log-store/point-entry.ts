@@ -1,50 +1,103 @@
 import { attributesToJson } from "../core/any-value.ts";
-import type { PointEntry } from "../core/entry.ts";
 import { dataflowName, nodeName } from "../core/record.ts";
-import { formatTimestamp } from "../core/time.ts";
 import { VALUE_NONE } from "../wire/otlp-decode-metrics.ts";
 import { ProtobufReader, WIRE_FIXED64 } from "../wire/protobuf-reader.ts";
-import { attributesReader } from "./attributes-reader.ts";
+import { attributesWriter } from "./attribute-json.ts";
 import type { Block } from "./block.ts";
 import { METRIC_KINDS, readMetric } from "./entry-codes.ts";
+import { EntryParts } from "./entry-parts.ts";
 import { resourceOf } from "./field-column.ts";
+import type { EntryWriter } from "./line-buffer.ts";
+import type { PointValues } from "./points/point-values.ts";
 
 const TEMPORALITIES = ["unspecified", "delta", "cumulative"] as const;
 
-/** Reads a row of the table of metric points as its entry. */
-export function pointFields(block: Block): (row: number) => PointEntry {
+/** What an entry says of its resource (metric) alone, ready to be written. */
+const nodes = new EntryParts((dictionary, id) =>
+  utf8(`","node":${JSON.stringify(nodeName(resourceOf(dictionary, id)))},"name":`),
+);
+const names = new EntryParts((dictionary, id) => {
+  const { name, unit } = readMetric(dictionary.entry(id));
+  return utf8(`${JSON.stringify(name)},"unit":${JSON.stringify(unit)},"kind":`);
+});
+const dataflows = new EntryParts((dictionary, id) =>
+  utf8(`,"dataflow":${JSON.stringify(dataflowName(resourceOf(dictionary, id)))},"seq":`),
+);
+const resources = new EntryParts((dictionary, id) =>
+  utf8(`,"resource":${JSON.stringify(attributesToJson(resourceOf(dictionary, id).attributes))}}\n`),
+);
+
+function utf8(text: string): Uint8Array {
+  return new TextEncoder().encode(text);
+}
+
+/** Writes rows of the table of metric points; keys come in the order of `PointEntry`. */
+export function pointWriter(block: Block): EntryWriter {
   const time = block.time("time");
   const metric = block.dict("metric");
   const kind = block.u8("metric_kind");
   const temporality = block.u8("temporality");
   const isMonotonic = block.u8("is_monotonic");
   const valueKind = block.u8("value_kind");
-  const value = block.f64("value");
   const resource = block.dict("resource");
   const seq = block.f64("seq");
-  const attributes = attributesReader(block);
-  const rest = block.bytes("rest");
-  return (row) => {
-    const from = resourceOf(resource.dictionary, resource.ids[row]);
-    const { name, unit } = readMetric(metric.dictionary.entry(metric.ids[row]));
-    const { count, sum } = readTotals(rest.data, rest.starts[row], rest.ends[row]);
-    return {
-      timestamp: formatTimestamp(time.day[row], time.ns[row]),
-      node: nodeName(from),
-      name,
-      unit,
-      kind: METRIC_KINDS[kind[row]] ?? "gauge",
-      temporality: TEMPORALITIES[temporality[row]] ?? "unspecified",
-      is_monotonic: isMonotonic[row] === 1,
-      value: valueKind[row] === VALUE_NONE ? null : value[row],
-      count: valueKind[row] === VALUE_NONE ? count : null,
-      sum: valueKind[row] === VALUE_NONE ? sum : null,
-      dataflow: dataflowName(from),
-      seq: seq[row],
-      attributes: attributes(row) ?? {},
-      resource: attributesToJson(from.attributes),
-    };
+  const writeAttributes = attributesWriter(block);
+  const pointOf = pointReader(block);
+  return (row, out) => {
+    const { values, rest, index } = pointOf(row);
+    out.text('{"timestamp":"');
+    out.timestamp(time.day[row], time.ns[row]);
+    out.raw(nodes.of(resource.dictionary, resource.ids[row]));
+    out.raw(names.of(metric.dictionary, metric.ids[row]));
+    out.text(`"${METRIC_KINDS[kind[row]] ?? "gauge"}","temporality":"`);
+    out.text(TEMPORALITIES[temporality[row]] ?? "unspecified");
+    out.text(`","is_monotonic":${isMonotonic[row] === 1},"value":`);
+    if (valueKind[row] === VALUE_NONE) {
+      const { count, sum } = readTotals(rest.data, rest.starts[index], rest.ends[index]);
+      out.text(`null,"count":${JSON.stringify(count)},"sum":${JSON.stringify(sum)}`);
+    } else {
+      out.text(`${JSON.stringify(values[index])},"count":null,"sum":null`);
+    }
+    out.raw(dataflows.of(resource.dictionary, resource.ids[row]));
+    out.text(`${seq[row]},"attributes":`);
+    writeAttributes(row, out);
+    out.raw(resources.of(resource.dictionary, resource.ids[row]));
   };
+}
+
+interface FoundPoint extends PointValues {
+  /** Where the row stands in them. */
+  readonly index: number;
+}
+
+/** Reads points of rows: where they are kept by series, of the series that are asked for alone. */
+function pointReader(block: Block): (row: number) => FoundPoint {
+  const points = block.points?.();
+  if (points === undefined) {
+    const all = { values: block.f64("value"), rest: block.bytes("rest") };
+    return (row) => ({ ...all, index: row });
+  }
+  const { series } = points;
+  const known: (PointValues | undefined)[] = [];
+  const rows: (Uint32Array | undefined)[] = [];
+  return (row) => {
+    const id = series.ids[row];
+    const { values, rest } = (known[id] ??= points.read(id));
+    const index = indexOf((rows[id] ??= series.rowsOf(id)), row);
+    return { values, rest, index };
+  };
+}
+
+/** Where a number stands among ascending ones that have it. */
+function indexOf(ascending: Uint32Array, value: number): number {
+  let low = 0;
+  let high = ascending.length - 1;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (ascending[middle] < value) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
 
 /** Count (field 4) and sum (field 5) of histograms and summaries, which all share the numbers. */

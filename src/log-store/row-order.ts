@@ -1,6 +1,7 @@
 import { copyBytes } from "../wire/byte-ranges.ts";
 import type { Block, Dictionary, TimeColumn } from "./block.ts";
 import type { ClauseColumn } from "./clauses/clause-column.ts";
+import { seriesKeysOf } from "./points/series-keys.ts";
 import { Scratch } from "./scratch.ts";
 import { compareTimes, permute, timeOrder } from "./time-order.ts";
 
@@ -212,6 +213,17 @@ export class GatheredRows {
       columns[slice] = column;
     }
     return columns;
+  }
+
+  /** What tells the series of each point apart. */
+  seriesKeys(): Float64Array {
+    const sources = this.#sources(seriesKeysOf);
+    const keys = new Float64Array(this.count);
+    for (let index = 0; index < this.count; index++) {
+      const { slice, row } = this.placeOf(index);
+      keys[index] = sources[slice](row);
+    }
+    return keys;
   }
 
   /** Where a row comes from. */

@@ -7,6 +7,9 @@ import { WholeValues } from "./clauses/whole-values.ts";
 import { addSigned, decodeDeltas, decodeOffsets } from "./column-codec.ts";
 import type { ColumnCache } from "./column-cache.ts";
 import { TraceIndex } from "./filters/trace-index-reader.ts";
+import { PointParts, POINTS_SECTION, SERIES_SECTION } from "./points/point-values.ts";
+import type { PointValues } from "./points/point-values.ts";
+import { decodeSeries, SeriesColumn } from "./points/series-column.ts";
 import { SealedClauses } from "./sealed-clauses.ts";
 import { SegmentDamage } from "./segment-damage.ts";
 import type { Section } from "./segment-format.ts";
@@ -49,6 +52,7 @@ export class SealedBlock implements Block {
   }
 
   f64(name: string): Float64Array {
+    if (name === "value" && this.#sections.has(POINTS_SECTION)) return this.#allPoints().values;
     const isDelta = name !== "value";
     return this.#column(name, Float64Array, (raw) => {
       if (isDelta) return decodeDeltas(raw, new Float64Array(this.rows));
@@ -129,7 +133,50 @@ export class SealedBlock implements Block {
     return column;
   }
 
+  series(): SeriesColumn | undefined {
+    const section = this.#sections.get(SERIES_SECTION);
+    if (section === undefined) return undefined;
+    return this.#kept(SERIES_SECTION, SeriesColumn, () =>
+      decodeSeries(this.#segment.readSection(section), this.rows),
+    );
+  }
+
+  points(): PointParts | undefined {
+    const section = this.#sections.get(POINTS_SECTION);
+    const series = this.series();
+    if (section === undefined || series === undefined) return undefined;
+    return this.#kept(
+      POINTS_SECTION,
+      PointParts,
+      () => new PointParts(series, this.#segment.readSection(section)),
+    );
+  }
+
+  #allPoints(): PointValues {
+    const points = this.points();
+    if (points === undefined) {
+      throw new SegmentDamage(this.#segment.path, `section ${SERIES_SECTION} is missing`);
+    }
+    return this.#kept(`${POINTS_SECTION}.all`, AllPoints, () => new AllPoints(points.readAll()))
+      .values;
+  }
+
+  /** What is made of a section, from the cache or anew. */
+  #kept<T extends { readonly byteLength: number }>(
+    name: string,
+    type: { readonly prototype: T; new (...parts: never[]): T },
+    make: () => T,
+  ): T {
+    const key = `${this.#key}/${name}`;
+    const cached = this.#cache.get(key);
+    if (cached instanceof type) return cached;
+    const made = make();
+    this.#cache.set(key, made);
+    return made;
+  }
+
   bytes(name: string): BytesColumn {
+    if (name === "rest" && this.#sections.has(POINTS_SECTION)) return this.#allPoints().rest;
     const column = this.clauses(name);
     if (column !== undefined) return this.#wholeValues(name, column);
     const offsets = this.#column(`${name}.lengths`, Uint32Array, (raw) =>
@@ -173,5 +220,19 @@ export class SealedBlock implements Block {
   #expect(name: string, raw: Uint8Array, rows: number): Uint8Array {
     if (rows === this.rows) return raw;
     throw new SegmentDamage(this.#segment.path, `column ${name} has ${rows} rows of ${this.rows}`);
+  }
+}
+
+/** Points of a whole block, with their size. */
+class AllPoints {
+  readonly values: PointValues;
+
+  constructor(values: PointValues) {
+    this.values = values;
+  }
+
+  get byteLength(): number {
+    const { values, rest } = this.values;
+    return values.byteLength + rest.data.byteLength + 2 * rest.starts.byteLength;
   }
 }

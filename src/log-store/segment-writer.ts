@@ -6,6 +6,8 @@ import { COUNTS_SECTION, encodeCounts } from "./header-counts.ts";
 import type { OpenBlockSlice } from "./open-block.ts";
 import { OpenBlockReader } from "./open-block.ts";
 import type { BlockHeader, SealInfo, Section, SegmentFooter } from "./segment-format.ts";
+import { encodePoints, POINTS_SECTION, SERIES_SECTION } from "./points/point-values.ts";
+import { encodeSeries, groupSeries } from "./points/series-column.ts";
 import { SectionWriter } from "./section-writer.ts";
 import { distanceName, SEGMENT_VERSION } from "./segment-format.ts";
 import type { GatheredRows } from "./row-order.ts";
@@ -163,7 +165,10 @@ function encodeBlock(
   { dictionaries, clauses, filters }: SegmentParts,
 ): BlockHeader {
   const sections: Section[] = [];
+  const bySeries = signal === "metrics" ? encodeBySeries(rows) : [];
+  for (const [name, bytes] of bySeries) sections.push(file.add(name, bytes));
   for (const column of TABLES[signal]) {
+    if (column.bySeries === true && bySeries.length > 0) continue;
     const coded = clauses.get(column.name);
     if (coded !== undefined) {
       sections.push(...coded.encodeBlock(rows, file));
@@ -195,6 +200,16 @@ function encodeBlock(
     maxSeverity: severity.max,
     sections,
   };
+}
+
+/** The columns of points that are kept by series; none where series have too few points. */
+function encodeBySeries(rows: GatheredRows): readonly (readonly [string, Uint8Array])[] {
+  const series = groupSeries(rows.seriesKeys());
+  if (series === undefined) return [];
+  return [
+    [SERIES_SECTION, encodeSeries(series)],
+    [POINTS_SECTION, encodePoints(series, rows.numbers("value"), rows.bytes("rest"))],
+  ];
 }
 
 function extremes(values: Float64Array | Uint8Array): {

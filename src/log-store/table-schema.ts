@@ -12,6 +12,8 @@ export interface Column {
   readonly clauses?: "text" | "attributes";
   /** Of a `time` column: it mostly follows `time` closely, and is kept as the distance to it. */
   readonly followsTime?: true;
+  /** Of points: kept series by series where a block has few series (`points/`). */
+  readonly bySeries?: true;
 }
 
 export type ColumnKind =
@@ -82,8 +84,8 @@ export const TABLES: Readonly<Record<Signal, readonly Column[]>> = {
     { name: "temporality", kind: "u8" },
     { name: "is_monotonic", kind: "u8" },
     { name: "value_kind", kind: "u8" },
-    { name: "value", kind: "f64" },
-    { name: "rest", kind: "bytes" },
+    { name: "value", kind: "f64", bySeries: true },
+    { name: "rest", kind: "bytes", bySeries: true },
   ],
 };
 
