@@ -62,6 +62,7 @@ export class FramedOutbox implements Outbox {
   /** What was sent while there was no connection, oldest first. */
   #waiting: Waiting[] = [];
   #waitingBytes = 0;
+  #isToldFull = false;
   #link: FramedLink | undefined;
   #isWelcome = false;
   /** Which acceptance of the link the counts are about; empty before the first. */
@@ -97,7 +98,9 @@ export class FramedOutbox implements Outbox {
 
   send(header: Uint8Array, payload: Payload): SendResult {
     const payloadBytes = checkMessage(header, payload);
-    if (this.isFull) {
+    // It may have become full since the sender was last told: then this one more is taken.
+    this.#isToldFull &&= this.isFull;
+    if (this.#isToldFull || this.#state !== "open") {
       this.stats.droppedMessages++;
       return "dropped";
     }
@@ -110,7 +113,8 @@ export class FramedOutbox implements Outbox {
       this.#waiting.push({ header, payload, payloadBytes });
       this.#waitingBytes += header.length + payloadBytes;
     }
-    return this.isFull ? "full" : "sent";
+    this.#isToldFull = this.isFull;
+    return this.#isToldFull ? "full" : "sent";
   }
 
   async drained(signal?: AbortSignal): Promise<void> {

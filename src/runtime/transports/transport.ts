@@ -156,7 +156,7 @@ export type ConnectionEvent =
  * What became of a message.
  * - `sent`: taken, and more may be sent now.
  * - `full`: taken, but wait for `drained()` before the next.
- * - `dropped`: not taken and counted, since the outbox was full already, or closed.
+ * - `dropped`: not taken and counted: the sender was told `full` and did not wait, or the outbox is closed.
  */
 export type SendResult = "sent" | "full" | "dropped";
 

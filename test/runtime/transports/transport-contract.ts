@@ -238,6 +238,21 @@ export function testContract(setUp: () => Promise<ContractSetUp>): void {
     expect(events).toEqual(Array.from({ length: 6 }, (_, index) => EVENTS[index % 2]));
   });
 
+  test("a sender that waits where it is told to, and for other things, has nothing dropped", async () => {
+    const { outbox, receiver } = await connect(await setUp());
+    let sent = 0;
+    for (let turn = 0; turn < 40; turn++) {
+      for (let index = 0; index < 700; index++) {
+        if (outbox.send(Buffer.alloc(90), numbered(sent++, 10)) !== "sent") await outbox.drained();
+      }
+      await new Promise((resolve) => {
+        setImmediate(resolve);
+      });
+    }
+    await receiver.received(sent);
+    expect(outbox.stats).toMatchObject({ sentMessages: sent, droppedMessages: 0 });
+  });
+
   test("nobody at the endpoint is told in the time given", async () => {
     const { transport, nobody } = await setUp();
     const opening = transport.openOutbox({
