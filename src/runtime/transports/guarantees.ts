@@ -17,4 +17,13 @@ export const GUARANTEES = {
     hasWildcards: false,
     onReconnect: DIRECT_RECONNECT,
   },
+  tcp: {
+    kind: "tcp",
+    order: "per link",
+    delivery: "at most once",
+    payloadBytesMax: PAYLOAD_BYTES_MAX,
+    slowReceiver: "the sender waits",
+    hasWildcards: false,
+    onReconnect: DIRECT_RECONNECT,
+  },
 } as const satisfies Readonly<Record<string, TransportGuarantees>>;

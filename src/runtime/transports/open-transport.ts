@@ -1,12 +1,13 @@
 import { AppError } from "../../core/errors.ts";
 import { GUARANTEES } from "./guarantees.ts";
 import type { SocketTransportOptions } from "./socket.ts";
+import type { TcpTransportOptions } from "./tcp.ts";
 import type { Transport } from "./transport.ts";
 
 export type TransportKind = keyof typeof GUARANTEES;
 
 /** Of all transports; each takes what concerns it. */
-export interface TransportOptions extends SocketTransportOptions {}
+export interface TransportOptions extends SocketTransportOptions, TcpTransportOptions {}
 
 /**
  * The transport of a kind, as `transport:` in a dataflow file names it. Its code is loaded on first use: a node
@@ -22,6 +23,10 @@ export async function openTransport(
     case "socket": {
       const { SocketTransport } = await import("./socket.ts");
       return new SocketTransport(options);
+    }
+    case "tcp": {
+      const { TcpTransport } = await import("./tcp.ts");
+      return new TcpTransport(options);
     }
     default:
       throw new AppError(

@@ -22,10 +22,10 @@ import { join } from "node:path";
 import { FrameError } from "./frame.ts";
 
 /** Bound to what a link may keep in memory beside its processes. */
-export const RING_BYTES = 8 * 1024 * 1024;
+export const RING_BYTES = 4 * 1024 * 1024;
 
 /** One step: while the receiver copies one, the sender writes the next. */
-const RING_STEP_BYTES = 512 * 1024;
+const RING_STEP_BYTES = 1024 * 1024;
 
 const RING_NAME = /^dora-ring-[0-9a-f-]{36}$/;
 

@@ -68,7 +68,7 @@ export class SocketTransport implements Transport {
 }
 
 /** A connection whose buffer is full at the outbox's limit. */
-function connectSocket(options: net.NetConnectOpts): net.Socket {
+export function connectSocket(options: net.NetConnectOpts): net.Socket {
   const socketOptions: net.SocketConstructorOpts & { readonly writableHighWaterMark: number } = {
     writableHighWaterMark: OUTBOX_BYTES_MAX,
   };

@@ -1,6 +1,7 @@
 /** The receiving side of links that have a byte stream each: sockets and TCP. */
 import { timingSafeEqual, createHash } from "node:crypto";
 import type { Server, Socket } from "node:net";
+import tls from "node:tls";
 import { AppError } from "../../core/errors.ts";
 import {
   decodeHello,
@@ -45,8 +46,7 @@ export class StreamInbox implements Inbox {
     this.#setup = setup;
     this.endpoint = setup.endpoint;
     // With TLS, the connection that counts is the one inside it.
-    const event =
-      setup.server.listenerCount("secureConnection") > 0 ? "secureConnection" : "connection";
+    const event = setup.server instanceof tls.Server ? "secureConnection" : "connection";
     setup.server.on(event, (socket: Socket) => this.#admit(socket));
   }
 
