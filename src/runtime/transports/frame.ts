@@ -18,7 +18,7 @@ export const FRAME = {
   hello: 1,
   /** Inbox: header = 16 bytes, new for each acceptance of the link; payload = u32 messages taken. */
   welcome: 2,
-  /** Inbox: payload = why not, as text. The connection ends after it. */
+  /** Inbox: payload = why not, as text. The link ends; over WebSocket, either side may say it. */
   refused: 3,
   /** Sender: a whole message. */
   message: 4,
@@ -28,9 +28,10 @@ export const FRAME = {
   part: 6,
   /** Sender: payload = u32 offset, u32 bytes: the next bytes lie there in the ring. */
   ringPart: 7,
-  /** Inbox: payload = u32 messages, u32 bytes of parts, taken since the last such frame. */
+  /** Inbox: payload = u32 messages, u32 bytes, taken since the last such frame: bytes of parts; over
+   * WebSocket, of all headers and payloads too. */
   taken: 8,
-  /** Sender: nothing follows on this link. */
+  /** Sender: nothing follows on this link. Over WebSocket the inbox answers with the same frame. */
   close: 9,
   /** Sender: header = a file's name in the folder for rings; payload = u32 its bytes. */
   ring: 10,

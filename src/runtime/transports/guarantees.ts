@@ -26,4 +26,13 @@ export const GUARANTEES = {
     hasWildcards: false,
     onReconnect: DIRECT_RECONNECT,
   },
+  websocket: {
+    kind: "websocket",
+    order: "per link",
+    delivery: "at most once",
+    payloadBytesMax: PAYLOAD_BYTES_MAX,
+    slowReceiver: "the sender waits",
+    hasWildcards: false,
+    onReconnect: DIRECT_RECONNECT,
+  },
 } as const satisfies Readonly<Record<string, TransportGuarantees>>;

@@ -23,6 +23,8 @@ export class LinkIntake {
   readonly #ringFolder: string | undefined;
   /** On connections with many links, each frame back names its link. */
   readonly #number: number;
+  /** Where connections carry many links: bytes that the sender may have under way. */
+  readonly #windowBytes: number | undefined;
   #large: LargeMessage | undefined;
   #ring: RingReader | undefined;
   #untoldMessages = 0;
@@ -35,12 +37,14 @@ export class LinkIntake {
       readonly reply: (frame: Buffer) => void;
       readonly ringFolder?: string | undefined;
       readonly number?: number;
+      readonly windowBytes?: number;
     },
   ) {
     this.#link = link;
     this.#reply = options.reply;
     this.#ringFolder = options.ringFolder;
     this.#number = options.number ?? 0;
+    this.#windowBytes = options.windowBytes;
   }
 
   /** Whether the sender has said that nothing follows. */
@@ -74,6 +78,9 @@ export class LinkIntake {
   take(frame: Frame): void {
     switch (frame.type) {
       case FRAME.message:
+        if (this.#windowBytes !== undefined) {
+          this.#untoldBytes += frame.header.length + frame.payload.length;
+        }
         this.#deliver(frame.header, frame.payload);
         return;
       case FRAME.large: {
@@ -146,7 +153,8 @@ export class LinkIntake {
 
   #finishLarge(large: LargeMessage): void {
     if (large.filledBytes < large.payload.length) {
-      if (this.#untoldBytes >= TAKEN_BYTES_MAX) this.#tellTaken();
+      const dueBytes = (this.#windowBytes ?? 4 * TAKEN_BYTES_MAX) / 4;
+      if (this.#untoldBytes >= dueBytes) this.#tellTaken();
       return;
     }
     this.#large = undefined;
@@ -157,7 +165,11 @@ export class LinkIntake {
     this.#link.deliver(header, payload);
     this.#untoldMessages++;
     // A small count costs the sender nothing; bytes of parts are room that it may wait for.
-    if (this.#untoldMessages >= TAKEN_MESSAGES_MAX || this.#untoldBytes > 0) this.#tellTaken();
+    const isDue =
+      this.#windowBytes === undefined
+        ? this.#untoldBytes > 0
+        : this.#untoldBytes >= this.#windowBytes / 4;
+    if (isDue || this.#untoldMessages >= TAKEN_MESSAGES_MAX) this.#tellTaken();
   }
 
   #tellTaken(): void {

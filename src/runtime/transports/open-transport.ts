@@ -28,6 +28,10 @@ export async function openTransport(
       const { TcpTransport } = await import("./tcp.ts");
       return new TcpTransport(options);
     }
+    case "websocket": {
+      const { WebSocketTransport } = await import("./websocket.ts");
+      return new WebSocketTransport(options);
+    }
     default:
       throw new AppError(
         "CONFIG_INVALID",

@@ -1,8 +1,6 @@
 /** The receiving side of links that have a byte stream each: sockets and TCP. */
-import { timingSafeEqual, createHash } from "node:crypto";
 import type { Server, Socket } from "node:net";
 import tls from "node:tls";
-import { AppError } from "../../core/errors.ts";
 import {
   decodeHello,
   encodeFrame,
@@ -12,9 +10,9 @@ import {
   TOPIC_BYTES_MAX,
 } from "./frame.ts";
 import { type Frame, FrameReader } from "./frame-reader.ts";
-import { type ArrivingConnection, FramedInboxLink } from "./inbox-link.ts";
+import type { ArrivingConnection, FramedInboxLink } from "./inbox-link.ts";
 import { LinkIntake } from "./link-intake.ts";
-import { MemoryPool } from "./memory-pool.ts";
+import { LinkRegistry } from "./link-registry.ts";
 import type { Inbox, InboxLink, InboxOptions, LinkAcceptance, LinkReceiver } from "./transport.ts";
 
 /** A connection must say its hello within this time. */
@@ -34,9 +32,8 @@ export interface StreamInboxSetup extends InboxOptions {
 export class StreamInbox implements Inbox {
   readonly endpoint: string;
   readonly #setup: StreamInboxSetup;
-  readonly #links = new Map<string, FramedInboxLink>();
+  readonly #links: LinkRegistry;
   readonly #connections = new Set<StreamConnection>();
-  readonly #pool = new MemoryPool();
   #strangers = 0;
   #refusedConnections = 0;
   #isClosed = false;
@@ -45,6 +42,7 @@ export class StreamInbox implements Inbox {
   constructor(setup: StreamInboxSetup) {
     this.#setup = setup;
     this.endpoint = setup.endpoint;
+    this.#links = new LinkRegistry(setup.endpoint);
     // With TLS, the connection that counts is the one inside it.
     const event = setup.server instanceof tls.Server ? "secureConnection" : "connection";
     setup.server.on(event, (socket: Socket) => this.#admit(socket));
@@ -55,15 +53,7 @@ export class StreamInbox implements Inbox {
   }
 
   async accept(link: LinkAcceptance, receiver: LinkReceiver): Promise<InboxLink> {
-    if (this.#links.has(link.topic)) {
-      throw new AppError("CONFIG_INVALID", `${this.endpoint} has a link ${link.topic} already`);
-    }
-    const forget = (): void => {
-      if (this.#links.get(link.topic) === accepted) this.#links.delete(link.topic);
-    };
-    const accepted = new FramedInboxLink(link, receiver, { pool: this.#pool, forget });
-    this.#links.set(link.topic, accepted);
-    return accepted;
+    return this.#links.accept(link, receiver);
   }
 
   async close(): Promise<void> {
@@ -87,7 +77,7 @@ export class StreamInbox implements Inbox {
     let isStranger = true;
     const connection = new StreamConnection(socket, {
       ringFolder: this.#setup.ringFolder,
-      find: (topic, token) => this.#find(topic, token),
+      find: (topic, token) => this.#links.find(topic, token),
       known: () => {
         if (isStranger) this.#strangers--;
         isStranger = false;
@@ -99,12 +89,6 @@ export class StreamInbox implements Inbox {
       this.#connections.delete(connection);
       if (isStranger) this.#strangers--;
     });
-  }
-
-  /** The link, or undefined: a stranger does not learn whether topic or token was wrong. */
-  #find(topic: string, token: string): FramedInboxLink | undefined {
-    const link = this.#links.get(topic);
-    return link !== undefined && isSameSecret(link.token, token) ? link : undefined;
   }
 
   #countRefused(reason: string): void {
@@ -244,10 +228,4 @@ class StreamConnection implements ArrivingConnection {
     this.#intake?.close();
     this.#link?.disconnect(this);
   }
-}
-
-/** Compares in a time that says nothing about where two texts differ. */
-export function isSameSecret(left: string, right: string): boolean {
-  const digest = (text: string): Buffer => createHash("sha256").update(text).digest();
-  return timingSafeEqual(digest(left), digest(right));
 }
