@@ -4,8 +4,6 @@ import type { SocketTransportOptions } from "./socket.ts";
 import type { TcpTransportOptions } from "./tcp.ts";
 import type { Transport } from "./transport.ts";
 
-export type TransportKind = keyof typeof GUARANTEES;
-
 /** Of all transports; each takes what concerns it. */
 export interface TransportOptions extends SocketTransportOptions, TcpTransportOptions {}
 
