@@ -105,7 +105,7 @@ class LoweredColumns {
 const loweredColumns = new LoweredColumns();
 
 /** A copy with `A` to `Z` as `a` to `z`, four bytes at a time. */
-function lowerAscii(source: Uint8Array): Uint8Array {
+export function lowerAscii(source: Uint8Array): Uint8Array {
   const words = new Uint32Array(Math.ceil(source.length / 4));
   const text = new Uint8Array(words.buffer, 0, source.length);
   text.set(source);

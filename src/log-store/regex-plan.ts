@@ -3,6 +3,8 @@ import type { CodePointSet } from "./code-point-set.ts";
 import { findRequiredLiterals } from "./regex-literals.ts";
 import type { RegexBranch } from "./regex-pieces.ts";
 import { splitRegex } from "./regex-pieces.ts";
+import type { RegexReach } from "./regex-reach.ts";
+import { reachOf } from "./regex-reach.ts";
 import type { RegexAssertion, RegexNode } from "./regex-syntax.ts";
 import { parseRegex } from "./regex-syntax.ts";
 
@@ -18,6 +20,9 @@ export interface RegexPlan {
   readonly anyCase: boolean;
   /** Whether V8's engine runs it; else RE2JS does. */
   readonly isSafe: boolean;
+  /** Finds one match after the other, with flag `g`, where one expression for V8 does. */
+  readonly pattern: RegExp | undefined;
+  readonly reach: RegexReach;
 }
 
 /**
@@ -33,16 +38,26 @@ export interface RegexPlan {
 export function planRegex(source: string, anyCase: boolean): RegexPlan {
   const root = parseRegex(source, anyCase);
   const found = root === undefined ? undefined : findRequiredLiterals(root);
-  const literals = { required: found?.literals ?? [], anyCase: found?.anyCase ?? false };
+  const known = {
+    required: found?.literals ?? [],
+    anyCase: found?.anyCase ?? false,
+    reach: root === undefined ? ("text" as const) : reachOf(root),
+  };
   const branches = root === undefined ? undefined : splitRegex(root);
   if (branches === undefined) {
     const pattern = RE2JS.compile(source, anyCase ? RE2JS.CASE_INSENSITIVE : 0);
-    return { ...literals, isSafe: false, test: (text) => pattern.test(text) };
+    return { ...known, isSafe: false, pattern: undefined, test: (text) => pattern.test(text) };
   }
   const tests = branches.map(compileBranch);
   const [only] = tests;
   const test = tests.length === 1 ? only : (text: string) => tests.some((one) => one(text));
-  return { ...literals, isSafe: true, test };
+  return { ...known, isSafe: true, pattern: patternOf(branches), test };
+}
+
+function patternOf(branches: readonly RegexBranch[]): RegExp | undefined {
+  const [{ pieces }] = branches;
+  if (branches.length > 1 || pieces.length > 1) return undefined;
+  return new RegExp(writeItems(pieces[0]), "gu");
 }
 
 function compileBranch({ pieces, within }: RegexBranch): (text: string) => boolean {

@@ -1,7 +1,7 @@
 import { crc32 } from "node:zlib";
 import { decodePlanes } from "./column-codec.ts";
 import type { ColumnCache } from "./column-cache.ts";
-import type { ClauseSource } from "./clauses/clause-column.ts";
+import type { ChunkUse, ClauseSource } from "./clauses/clause-column.ts";
 import { ClauseDirectory } from "./clauses/clause-directory.ts";
 import type { ClauseShapes, ClauseTemplates } from "./clauses/clause-dictionary.ts";
 import { chunksName, directoryName, shapeIdsName } from "./clauses/clause-writer.ts";
@@ -56,13 +56,14 @@ export class SealedClauses implements ClauseSource {
     return directory;
   }
 
-  chunk(index: number): Uint8Array {
+  chunk(index: number, use: ChunkUse): Uint8Array {
     const { column, cache, key } = this.#parts;
     const chunkKey = `${key}/${column}.chunk.${index}`;
     const known = cache.get(chunkKey);
     if (known instanceof Uint8Array) return known;
     const chunk = this.#readChunk(index);
-    cache.set(chunkKey, chunk);
+    if (use === "scan") cache.offer(chunkKey, chunk);
+    else cache.set(chunkKey, chunk);
     return chunk;
   }
 

@@ -1,6 +1,7 @@
 import type { TextMatch } from "../core/filter.ts";
 import { foldCase, isAscii, isWordUnit } from "../core/text-fold.ts";
 import { planRegex } from "./regex-plan.ts";
+import type { RegexReach } from "./regex-reach.ts";
 
 /** A `TextMatch` made ready to be asked often. Not to be shared by threads. */
 export interface TextMatcher {
@@ -13,6 +14,10 @@ export interface TextMatcher {
   readonly anyCase: boolean;
   /** Set where the match can be looked for in bytes: see `byte-search.ts`. */
   readonly needle: Needle | undefined;
+  /** Finds one match after the other; has flag `g`. Undefined for literals, and where there is none. */
+  readonly pattern: RegExp | undefined;
+  /** How far a match can reach, where text is cut into clauses. */
+  readonly reach: RegexReach;
 }
 
 /** A literal as bytes. */
@@ -38,6 +43,8 @@ export function compileTextMatch(match: TextMatch): TextMatcher {
 
 class LiteralMatcher implements TextMatcher {
   readonly needle: Needle;
+  readonly pattern = undefined;
+  readonly reach: RegexReach;
   readonly required: readonly string[];
   readonly anyCase: boolean;
   readonly #text: string;
@@ -46,6 +53,7 @@ class LiteralMatcher implements TextMatcher {
     this.required = [match.text];
     this.anyCase = match.anyCase;
     this.#text = match.anyCase ? foldCase(match.text) : match.text;
+    this.reach = match.text === "" || /[\n"=]/.test(match.text) ? "text" : "clause";
     const last = this.#text.charCodeAt(this.#text.length - 1);
     this.needle = {
       bytes: new TextEncoder().encode(this.#text),

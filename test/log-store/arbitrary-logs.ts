@@ -21,6 +21,9 @@ const WORDS = [
   "a",
   "-",
   "42",
+  "4290",
+  "9a07Kb1",
+  'q="42"',
 ];
 const text = fc
   .array(fc.constantFrom(...WORDS, "10.0.0.1", "\n", "日本", "x"), { maxLength: 6 })
@@ -91,7 +94,18 @@ export type Request = typeof request extends fc.Arbitrary<infer T> ? T : never;
 const literal: fc.Arbitrary<TextMatch> = fc.record({
   kind: fc.constant("literal" as const),
   text: fc.oneof(
-    fc.constantFrom(...WORDS, "time", "out", "rame", "Camera", "lk_1"),
+    fc.constantFrom(
+      ...WORDS,
+      "time",
+      "out",
+      "rame",
+      "Camera",
+      "lk_1",
+      "A07",
+      "29",
+      "9A07K",
+      "a07Kb",
+    ),
     text.filter((t) => t !== ""),
   ),
   anyCase: fc.boolean(),
@@ -100,7 +114,12 @@ const literal: fc.Arbitrary<TextMatch> = fc.record({
 });
 const regex: fc.Arbitrary<TextMatch> = fc.record({
   kind: fc.constant("regex" as const),
-  source: fc.constantFrom("time(out)?", "^frame", "[0-9]+$", "blk_\\d+", "a|k9", "x*"),
+  source: fc.oneof(
+    fc.constantFrom("time(out)?", "^frame", "[0-9]+$", "blk_\\d+", "a|k9", "x*"),
+    // Matches of digits alone, within a clause, and across clauses.
+    fc.constantFrom("4[0-9]9", "2|90", "29?0?4", "[0-9]{3,}", "1[0-9]*2", "\\b42", "0[0-7]K"),
+    fc.constantFrom("[^x]90", "-[a-z]+", "q=.42", "\\d\\b|me", "A0[67]k"),
+  ),
   anyCase: fc.constant(false),
 });
 const match = fc.oneof({ weight: 4, arbitrary: literal }, { weight: 1, arbitrary: regex });

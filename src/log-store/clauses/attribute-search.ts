@@ -125,7 +125,8 @@ export class AttributeSearch {
     if (literal === undefined) return candidates;
     const only = new Uint8Array(ofTemplates.length);
     only[template] = 1;
-    const wanted = findInSlots(column, literal, only, (id) => (id === template ? rows : NO_ROWS));
+    const needle = { kind: "bytes", bytes: literal, anyCase: false } as const;
+    const wanted = findInSlots(column, needle, only, (id) => (id === template ? rows : NO_ROWS));
     for (let row = 0; row < wanted.length; row++) wanted[row] &= candidates[row];
     return wanted;
   }

@@ -11,12 +11,15 @@ export interface ClauseDictionaries {
   shapes(): ClauseShapes;
 }
 
+/** What a chunk is read for: a few rows, or a pass over all chunks of many blocks. */
+export type ChunkUse = "rows" | "scan";
+
 /** What a block's clauses are read from; each is read when it is asked for, and cached. */
 export interface ClauseSource extends ClauseDictionaries {
   shapeIds(): Uint32Array;
   directory(): ClauseDirectory;
   /** A chunk, checked and decompressed. */
-  chunk(index: number): Uint8Array;
+  chunk(index: number, use: ChunkUse): Uint8Array;
   /** Numbers made from the column, kept as the column's parts are. */
   derived(name: string, make: () => Uint32Array): Uint32Array;
 }
@@ -59,20 +62,39 @@ export class ClauseColumn {
     return rows;
   }
 
-  /** A part, made anew with each call: whoever needs it again keeps it. */
-  part(index: number): Part {
-    return readPart(this.#place(index));
+  /**
+   * `rowsOf` or `rowsWith`, whichever is less work for a caller that asks for few templates mostly,
+   * and for the same again and again.
+   */
+  rowsOfFew(): (template: number) => Uint32Array {
+    const known = new Map<number, Uint32Array>();
+    return (template) => {
+      let rows = known.get(template);
+      if (rows === undefined) {
+        rows = known.size < TEMPLATES_FEW ? this.rowsWith(template) : this.rowsOf(template);
+        known.set(template, rows);
+      }
+      return rows;
+    };
+  }
+
+  /**
+   * A part, made anew with each call: whoever needs it again keeps it. A `"scan"` reads many, and is
+   * not to drive what others need out of the cache.
+   */
+  part(index: number, use: ChunkUse = "rows"): Part {
+    return readPart(this.#place(index, use));
   }
 
   /** One clause of a part, as a part of its own: of those before it only the lengths are read. */
   clause(index: number, ordinal: number): Part {
-    return readClause(this.#place(index), ordinal);
+    return readClause(this.#place(index, "rows"), ordinal);
   }
 
-  #place(index: number): PartPlace {
+  #place(index: number, use: ChunkUse): PartPlace {
     const directory = this.source.directory();
     return {
-      data: this.source.chunk(directory.partChunks[index]),
+      data: this.source.chunk(directory.partChunks[index], use),
       offset: directory.partOffsets[index],
       count: directory.partCounts[index],
       slots: this.source.templates().slotCounts[directory.partTemplates[index]],
@@ -137,6 +159,9 @@ export class ClauseColumn {
     return rows;
   }
 }
+
+/** To count the rows of so many templates alone takes about as long as those of all. */
+const TEMPLATES_FEW = 16;
 
 /** For each template with slots: the rows that have it, those of template `i` from `starts[i]` on. */
 interface Occurrences {

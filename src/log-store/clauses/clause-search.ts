@@ -1,8 +1,12 @@
 import { foldCase } from "../../core/text-fold.ts";
+import { decodeText } from "../../wire/any-value-decode.ts";
 import { PerOwner } from "../block.ts";
 import type { TextMatcher } from "../text-matcher.ts";
 import type { ClauseColumn, ClauseDictionaries } from "./clause-column.ts";
 import type { ClauseShapes, ClauseTemplates } from "./clause-dictionary.ts";
+import { MARKS_END, VALUE_TEMPLATE } from "./clause-marks.ts";
+import { findInParts, ODD_ROW } from "./part-search.ts";
+import type { SlotNeedle } from "./slot-search.ts";
 import { findInSlots } from "./slot-search.ts";
 import type { TemplateNeedle } from "./template-search.ts";
 import { EVERY_ROW, NO_ROW, searchTemplates, SOME_ROWS } from "./template-search.ts";
@@ -27,16 +31,25 @@ export interface ShapeVerdicts {
 export class ClauseSearch {
   readonly #matcher: TextMatcher;
   readonly #literals: readonly Literal[];
+  /** Whether every match lies within one clause. */
+  readonly #isWithinClause: boolean;
+  /** What a row must hold in a slot where the dictionaries do not tell. */
+  readonly #slotNeedle: SlotNeedle | undefined;
   readonly #found: PerOwner<ClauseTemplates, TemplateFindings>;
   readonly #verdicts = new WeakMap<ClauseShapes, ShapeVerdicts>();
 
   constructor(matcher: TextMatcher, kind: "text" | "attributes") {
     this.#matcher = matcher;
     this.#literals = literalsOf(matcher, kind);
+    this.#isWithinClause = kind === "text" && matcher.reach !== "text";
+    this.#slotNeedle = slotNeedleOf(matcher, this.#literals, this.#isWithinClause);
     const texts = kind === "text" ? bodyTexts : attributeTexts;
-    this.#found = new PerOwner((templates) =>
-      findTemplates(this.#literals, templates, texts.of(templates)),
-    );
+    this.#found = new PerOwner((templates) => {
+      const findings = findTemplates(this.#literals, templates, texts.of(templates));
+      return this.#isWithinClause && matcher.needle === undefined
+        ? judgeTemplates(matcher, findings, templates)
+        : findings;
+    });
   }
 
   /** What the dictionaries say; undefined where no row can match. Reads the shapes only if need be. */
@@ -79,25 +92,47 @@ export class ClauseSearch {
       for (let row = 0; row < hits.length; row++) hits[row] = ofShapes[shapeIds[row]];
       return hits;
     }
-    const inSlots = this.#rowsWithDigits(column, verdicts);
+    let left = 0;
     for (let row = 0; row < hits.length; row++) {
       const verdict = ofShapes[shapeIds[row]];
       if (verdict === EVERY_ROW) hits[row] = 1;
-      else if (verdict === SOME_ROWS && candidates[row] === 1 && inSlots?.[row] !== 0) {
-        hits[row] = test(row) ? 1 : 0;
+      else if (verdict === SOME_ROWS && candidates[row] === 1) {
+        hits[row] = UNDECIDED;
+        left += 1;
       }
+    }
+    const found = this.#searchClauses(column, verdicts, left);
+    for (let row = 0; row < hits.length; row++) {
+      if (hits[row] !== UNDECIDED) continue;
+      const isFound = found === undefined ? ODD_ROW : found[row];
+      hits[row] = isFound === ODD_ROW && test(row) ? 1 : isFound & 1;
     }
     return hits;
   }
 
-  /** Rows whose slots hold the needle's digits; undefined where it has no digits to look for. */
-  #rowsWithDigits(column: ClauseColumn, { ofTemplates }: ShapeVerdicts): Uint8Array | undefined {
-    const digits = this.#matcher.needle === undefined ? undefined : this.#literals[0]?.digits;
-    return digits === undefined ? undefined : findInSlots(column, digits, ofTemplates);
+  /**
+   * Of each row: 1 where it matches, 0 where it does not, `ODD_ROW` where it must be tested; nothing
+   * where all must.
+   */
+  #searchClauses(
+    column: ClauseColumn,
+    { ofTemplates }: ShapeVerdicts,
+    rows: number,
+  ): Uint8Array | undefined {
+    const needle = this.#slotNeedle;
+    const isRare = needle?.kind === "bytes" && needle.bytes.length >= RARE_BYTES;
+    const isDecided = needle?.kind === "digits";
+    if (this.#isWithinClause && !isRare && !isDecided && rows > column.rows / ROWS_PER_TEST) {
+      return findInParts(column, this.#matcher, ofTemplates);
+    }
+    if (needle === undefined) return undefined;
+    const found = findInSlots(column, needle, ofTemplates);
+    // What holds the needle's digits need not hold the needle, and odd values none of its matches.
+    return found.map((isIn) => isIn * ODD_ROW);
   }
 
   #judgeShapes({ parts }: TemplateFindings, shapes: ClauseShapes): ShapeVerdicts {
-    const isWhole = this.#matcher.needle !== undefined;
+    const isWhole = this.#isWithinClause || this.#matcher.needle !== undefined;
     const ofShapes = new Uint8Array(shapes.count);
     const seen = new Uint8Array(shapes.count);
     for (const [index, alternatives] of parts.entries()) {
@@ -118,8 +153,8 @@ interface Literal {
   readonly anyCase: boolean;
   /** The whole of it, for clauses that are not cut; and its parts where it would be cut. */
   readonly sequences: readonly (readonly TemplateNeedle[])[];
-  /** Digits that a slot must hold somewhere, as bytes. */
-  readonly digits: Uint8Array | undefined;
+  /** The text, folded where `anyCase`. */
+  readonly text: string;
 }
 
 /** For each literal, each way in which it may stand: verdicts of templates in sequence. */
@@ -127,6 +162,13 @@ interface TemplateFindings {
   readonly parts: readonly (readonly (readonly Uint8Array[])[])[];
   readonly hasAny: boolean;
 }
+
+/** So many bytes stand in few slots. */
+const RARE_BYTES = 4;
+/** Up to so many times fewer rows than a block has, they are tested one by one. */
+const ROWS_PER_TEST = 16;
+const UNDECIDED = 2;
+const NEWLINE = 0x0a;
 
 const CUTS = /[^\n"=]*[\n"=]|[^\n"=]+/g;
 /** Fewer digits are found nearly everywhere. */
@@ -169,14 +211,47 @@ function literalOf(
   return {
     anyCase,
     sequences: isCut ? [[whole], sequence] : [[whole]],
-    digits: longestDigits(text),
+    text,
   };
 }
 
-function longestDigits(text: string): Uint8Array | undefined {
-  const runs = text.match(/[0-9]+/g) ?? [];
-  const longest = runs.reduce((best, run) => (run.length > best.length ? run : best), "");
-  return longest.length < DIGITS_MIN ? undefined : new TextEncoder().encode(longest);
+/** See `SlotNeedle`; undefined where nothing is long enough to be worth it. */
+function slotNeedleOf(
+  matcher: TextMatcher,
+  [literal]: readonly Literal[],
+  isWithinClause: boolean,
+): SlotNeedle | undefined {
+  const { needle, pattern, reach } = matcher;
+  if (needle !== undefined) return slotBytes(literal.text, literal.anyCase);
+  if (!isWithinClause || reach !== "digits" || pattern === undefined) return undefined;
+  return { kind: "digits", pattern, test: (text) => matcher.test(text) };
+}
+
+/** The longest bytes of a literal that must stand in one slot. */
+function slotBytes(text: string, anyCase: boolean): SlotNeedle | undefined {
+  const digits = text.match(/[0-9]+/g) ?? [];
+  const mixed = (text.match(anyCase ? WORDS_ANY_CASE : WORDS) ?? []).flatMap(mixedPart);
+  const longest = [...digits, ...mixed].reduce(
+    (best, run) => (run.length > best.length ? run : best),
+    "",
+  );
+  if (longest.length < DIGITS_MIN) return undefined;
+  const hasLetter = /[a-z]/.test(longest);
+  return {
+    kind: "bytes",
+    bytes: new TextEncoder().encode(longest),
+    anyCase: anyCase && hasLetter,
+  };
+}
+
+const WORDS = /[0-9A-Za-z_]+/g;
+/** Without the two letters that characters beyond ASCII have as a case. */
+const WORDS_ANY_CASE = /[0-9a-jl-rt-z_]+/g;
+
+/** From the first digit of a word to the last: a slot whole where letters stand between them. */
+function mixedPart(word: string): readonly string[] {
+  const [part] = /[0-9].*[0-9]/.exec(word) ?? [];
+  return part !== undefined && /[A-Za-z]/.test(part) ? [part] : [];
 }
 
 function findTemplates(
@@ -196,6 +271,37 @@ function findTemplates(
     ),
   );
   return { parts, hasAny };
+}
+
+/**
+ * The same for a regular expression whose matches lie within a clause: one verdict for the whole of
+ * it. Constant text is given to the expression itself.
+ */
+function judgeTemplates(
+  matcher: TextMatcher,
+  { parts }: TemplateFindings,
+  templates: ClauseTemplates,
+): TemplateFindings {
+  const { count, bytes, offsets, slotCounts, letters } = templates;
+  const verdicts = new Uint8Array(count);
+  for (let id = 0; id < count; id++) {
+    if (parts.some(([[ofTemplates]]) => ofTemplates[id] === NO_ROW)) continue;
+    if (id <= VALUE_TEMPLATE) {
+      if (letters[id] !== 0) verdicts[id] = SOME_ROWS;
+      continue;
+    }
+    // No match holds a newline: with one for each mark, what matches is constant.
+    const text = bodyText(bytes.subarray(offsets[id], offsets[id + 1]));
+    const isSure = slotCounts[id] === 0 || matcher.reach === "words";
+    if (isSure && matcher.test(text)) verdicts[id] = EVERY_ROW;
+    else if (slotCounts[id] > 0) verdicts[id] = SOME_ROWS;
+  }
+  return { parts: [[[verdicts]]], hasAny: verdicts.some((verdict) => verdict !== NO_ROW) };
+}
+
+function bodyText(template: Uint8Array): string {
+  const text = template.map((byte) => (byte < MARKS_END ? NEWLINE : byte));
+  return decodeText(text, 0, text.length);
 }
 
 /** 1 for each template of which one of the verdicts is not `NO_ROW`. */

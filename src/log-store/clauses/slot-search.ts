@@ -1,18 +1,35 @@
+import { decodeText } from "../../wire/any-value-decode.ts";
+import { lowerAscii } from "../byte-search.ts";
 import type { ClauseColumn } from "./clause-column.ts";
+import { VALUE_TEMPLATE } from "./clause-marks.ts";
 import type { Part } from "./clause-part.ts";
 import { NO_ROW } from "./template-search.ts";
-import { VALUE_TEMPLATE } from "./clause-marks.ts";
+
+/** What is looked for in slots: bytes, or what an expression matches. */
+export type SlotNeedle =
+  | {
+      readonly kind: "bytes";
+      readonly bytes: Uint8Array;
+      /** The bytes are ASCII in lower case, and stand there in any. */
+      readonly anyCase: boolean;
+    }
+  | {
+      readonly kind: "digits";
+      /** Matches runs of digits alone; has flag `g`. */
+      readonly pattern: RegExp;
+      readonly test: (text: string) => boolean;
+    };
 
 /**
- * Rows that hold `literal` within one slot of a template that `wanted` names (not `NO_ROW`), 1
+ * Rows that hold the needle within one slot of a template that `wanted` names (not `NO_ROW`), 1
  * each; and all rows of odd values, which are not text. Each chunk that has such a template is
  * searched as a whole, and a hit is put down to its part, clause and row.
  */
 export function findInSlots(
   column: ClauseColumn,
-  literal: Uint8Array,
+  needle: SlotNeedle,
   wanted: Uint8Array,
-  rowsOf: (template: number) => Uint32Array = (template) => column.rowsOf(template),
+  rowsOf: (template: number) => Uint32Array = column.rowsOfFew(),
 ): Uint8Array {
   const found = new Uint8Array(column.rows);
   const directory = column.source.directory();
@@ -26,14 +43,14 @@ export function findInSlots(
     for (; directory.partChunks[part] === chunk; part++) {
       if (wanted[directory.partTemplates[part]] !== NO_ROW) isWanted = true;
     }
-    if (isWanted) searchChunk(column, literal, { chunk, first, end: part, wanted, rowsOf, found });
+    if (isWanted) searchChunk(column, needle, { chunk, first, end: part, wanted, rowsOf, found });
   }
   return found;
 }
 
 function searchChunk(
   column: ClauseColumn,
-  literal: Uint8Array,
+  needle: SlotNeedle,
   {
     chunk,
     first,
@@ -52,27 +69,60 @@ function searchChunk(
   },
 ): void {
   const directory = column.source.directory();
-  const bytes = column.source.chunk(chunk);
-  const haystack = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const bytes = column.source.chunk(chunk, "scan");
+  const find = finderOf(needle, bytes);
   let part = first;
   let opened: { readonly index: number; readonly part: Part } | undefined;
-  let at = haystack.indexOf(literal);
-  while (at >= 0) {
-    while (part + 1 < end && directory.partOffsets[part + 1] <= at) part += 1;
+  for (let hit = find(0); hit !== undefined;) {
+    while (part + 1 < end && directory.partOffsets[part + 1] <= hit.start) part += 1;
     const template = directory.partTemplates[part];
+    let next = hit.start + 1;
     if (wanted[template] !== NO_ROW) {
-      if (opened?.index !== part) opened = { index: part, part: column.part(part) };
-      const clause = clauseAt(opened.part, at, literal.length);
-      if (clause >= 0) {
-        found[rowsOf(template)[directory.partFirsts[part] + clause]] = 1;
+      if (opened?.index !== part) opened = { index: part, part: column.part(part, "scan") };
+      const slot = slotAt(opened.part, hit.start);
+      const { starts, ends, count } = opened.part;
+      if (slot >= 0 && holds(needle, bytes, hit, { start: starts[slot], end: ends[slot] })) {
+        found[rowsOf(template)[directory.partFirsts[part] + (slot % count)]] = 1;
+        next = ends[slot];
       }
     }
-    at = haystack.indexOf(literal, at + 1);
+    hit = find(next);
   }
 }
 
-/** The clause of a part one of whose slots holds the bytes at `offset`, or -1. */
-function clauseAt({ starts, ends, count }: Part, offset: number, length: number): number {
+interface Range {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** Finds the first hit from an offset on, lengths between slots included. */
+function finderOf(needle: SlotNeedle, bytes: Uint8Array): (from: number) => Range | undefined {
+  if (needle.kind === "digits") {
+    const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("latin1");
+    const { pattern } = needle;
+    return (from) => {
+      pattern.lastIndex = from;
+      const match = pattern.exec(text);
+      return match === null ? undefined : { start: match.index, end: pattern.lastIndex };
+    };
+  }
+  const searched = needle.anyCase ? lowerAscii(bytes) : bytes;
+  const haystack = Buffer.from(searched.buffer, searched.byteOffset, bytes.length);
+  return (from) => {
+    const start = haystack.indexOf(needle.bytes, from);
+    return start < 0 ? undefined : { start, end: start + needle.bytes.length };
+  };
+}
+
+/** Whether a slot in which a hit begins holds the needle. */
+function holds(needle: SlotNeedle, bytes: Uint8Array, hit: Range, slot: Range): boolean {
+  if (hit.end <= slot.end) return true;
+  // A match that goes on behind the slot may hide a shorter one that does not.
+  return needle.kind === "digits" && needle.test(decodeText(bytes, slot.start, slot.end));
+}
+
+/** The slot of a part that holds the byte at `offset`, or -1. */
+function slotAt({ starts, ends }: Part, offset: number): number {
   let low = 0;
   let high = starts.length;
   while (low < high) {
@@ -82,5 +132,5 @@ function clauseAt({ starts, ends, count }: Part, offset: number, length: number)
   }
   // Slots stand in the chunk in the order of their numbers; empty ones may begin where others do.
   const slot = low - 1;
-  return slot >= 0 && offset + length <= ends[slot] ? slot % count : -1;
+  return slot >= 0 && offset < ends[slot] ? slot : -1;
 }
