@@ -18,6 +18,14 @@ export const ERRORS = {
     httpStatus: 400,
     hint: "give the cursor of an answer of this same search, or leave it out",
   },
+  DAEMON_UNREACHABLE: {
+    httpStatus: 502,
+    hint: "start it with `dora up`, and start the node by `dora start`; one that is started by hand needs `path: dynamic`",
+  },
+  FORMAT_MISMATCH: {
+    httpStatus: 400,
+    hint: "send values of one type on an output, or declare another `schema` for it in the dataflow file",
+  },
   INTERNAL: {
     httpStatus: 500,
     hint: "this is a fault of dora: please report it with the lines above",
@@ -42,9 +50,21 @@ export const ERRORS = {
     httpStatus: 413,
     hint: "send it in pieces, or by a transport that carries more: docs/transports.md",
   },
+  METADATA_INVALID: {
+    httpStatus: 400,
+    hint: "give true, false, numbers, texts or lists of these; put the rest into the message's value",
+  },
+  NODE_CLOSED: {
+    httpStatus: 409,
+    hint: "send before the node is closed, and leave the loop at the event `stop`",
+  },
   NODE_PROTOCOL: {
     httpStatus: 500,
     hint: "use node libraries of the version of this daemon, and see docs/node-protocol.md",
+  },
+  NODE_REFUSED: {
+    httpStatus: 409,
+    hint: "start nodes by `dora start`; one that is started by hand needs `path: dynamic`",
   },
   NOT_FOUND: {
     httpStatus: 404,
@@ -55,6 +75,10 @@ export const ERRORS = {
     hint: "connect from a page that this service serves, or from a program that sends no Origin",
   },
   OUTPUT_FAILED: { httpStatus: 500, hint: "check the output file's folder and the free space" },
+  OUTPUT_UNKNOWN: {
+    httpStatus: 404,
+    hint: "add it to the node's `outputs` in the dataflow file",
+  },
   QUERY_SYNTAX: { httpStatus: 400, hint: "see docs/query-language.md" },
   QUERY_TOO_LARGE: { httpStatus: 400, hint: "ask for fewer groups, or a narrower time range" },
   QUERY_TOO_MANY: {
@@ -88,6 +112,10 @@ export const ERRORS = {
     hint: "set DORA_TOKEN_FILE to the file that holds the service's token",
   },
   USAGE: { httpStatus: 400, hint: "run the command with --help" },
+  VALUE_UNSUPPORTED: {
+    httpStatus: 400,
+    hint: "send a Uint8Array, a typed array, an Arrow vector or table, or nothing: docs/node-api.md",
+  },
 } as const satisfies Readonly<
   Record<string, { readonly httpStatus: number; readonly hint: string }>
 >;
