@@ -7,6 +7,7 @@ import { BODY_TEXT, BODY_VALUE } from "../wire/otlp-decode-logs.ts";
 import { attributesWriter } from "./attribute-json.ts";
 import type { Block } from "./block.ts";
 import { ClauseRowReader } from "./clauses/clause-column.ts";
+import { ClauseJson } from "./clauses/clause-json.ts";
 import { EntryParts } from "./entry-parts.ts";
 import { messageText, resourceOf, scopeOf, textOf, traceIdReader } from "./field-column.ts";
 import type { EntryWriter } from "./line-buffer.ts";
@@ -99,14 +100,15 @@ function messageWriter(block: Block): EntryWriter {
   const kinds = block.u8("body_kind");
   const text = messageText(block);
   if (clauses !== undefined) {
-    const reader = new ClauseRowReader(clauses);
+    const json = new ClauseJson(clauses, new ClauseRowReader(clauses));
     return (row, out) => {
       if (kinds[row] !== BODY_TEXT) {
         out.text(JSON.stringify(text(row)));
         return;
       }
-      const end = reader.read(row);
-      out.quoted(reader.bytes, 0, end);
+      out.text('"');
+      json.writeText(row, out);
+      out.text('"');
     };
   }
   const { data, starts, ends } = block.bytes("body");

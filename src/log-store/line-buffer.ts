@@ -48,23 +48,34 @@ export class LineBuffer {
     this.#end = copyBytes(bytes, 0, bytes.length, this.#bytes, this.#end);
   }
 
+  /** Bytes of a range as they are. */
+  range(source: Uint8Array, start: number, end: number): void {
+    this.#reserve(end - start);
+    this.#end = copyBytes(source, start, end, this.#bytes, this.#end);
+  }
+
   /** UTF-8 text as a JSON string, with its quotes. */
   quoted(source: Uint8Array, start: number, end: number): void {
-    this.#reserve(end - start + 2);
+    this.text('"');
+    this.escaped(source, start, end);
+    this.text('"');
+  }
+
+  /** The inside of a JSON string of UTF-8 text. */
+  escaped(source: Uint8Array, start: number, end: number): void {
+    this.#reserve(end - start);
     const bytes = this.#bytes;
     let to = this.#end;
-    bytes[to++] = QUOTE;
     for (let at = start; at < end; at++) {
       const byte = source[at];
       if (byte < 0x20 || byte === QUOTE || byte === BACKSLASH || byte >= 0x80) {
         // Escapes, and bytes that may be no UTF-8, are what JSON.stringify makes of them.
         const text = Buffer.from(source.buffer, source.byteOffset + start, end - start);
-        this.text(JSON.stringify(text.toString("utf8")));
+        this.text(JSON.stringify(text.toString("utf8")).slice(1, -1));
         return;
       }
       bytes[to++] = byte;
     }
-    bytes[to++] = QUOTE;
     this.#end = to;
   }
 

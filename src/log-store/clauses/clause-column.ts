@@ -169,12 +169,6 @@ interface Occurrences {
   readonly rows: Uint32Array;
 }
 
-/** Steps to the next row's place before it is searched for. */
-const NEAR = 4;
-
-/** A reader of more rows looks up where the clauses of all templates stand. */
-const ROWS_COUNTED_MAX = 8;
-
 /** Is told of each slot of a clause. */
 interface SlotSink {
   slot(start: number, end: number, mark: number): void;
@@ -192,14 +186,16 @@ export class ClauseRowReader {
   readonly #shapes: ClauseShapes;
   readonly #shapeIds: Uint32Array;
   readonly #directory: ClauseDirectory;
-  #occurrences: Occurrences | undefined;
-  /** For each template, where the last row was found, and in which part. */
-  readonly #cursors: Uint32Array;
+  /** How many clauses each template has in rows before `#row`. */
+  #before: Uint32Array | undefined;
+  #row = 0;
+  /** For each template, the part of the last clause, once two of it were asked for. */
   readonly #lastParts: (Part | undefined)[] = [];
-  /** How often each shape stands before a row. */
-  #before: { readonly uses: Uint32Array; row: number } | undefined;
-  #lastRow = -1;
-  #rowsCounted = 0;
+  /** For each template, the part that was last asked for, and one more. */
+  readonly #lastAsked: Uint32Array;
+  /** Where the clause stands that was last looked up: see `locate`. */
+  part: Part | undefined;
+  clause = 0;
 
   /** Writes to `target`, whose memory it replaces where it is too small. */
   constructor(
@@ -213,7 +209,7 @@ export class ClauseRowReader {
     this.#shapes = source.shapes();
     this.#shapeIds = source.shapeIds();
     this.#directory = source.directory();
-    this.#cursors = new Uint32Array(this.#templates.count);
+    this.#lastAsked = new Uint32Array(this.#templates.count);
   }
 
   /** The row's bytes are `bytes[0, end)`; of the clause at hand, see `readClause`. */
@@ -252,82 +248,78 @@ export class ClauseRowReader {
       this.#reserve(start + templateEnd - at);
       return copyBytes(source, at, templateEnd, this.#target.bytes, start);
     }
-    const ordinal = this.#ordinal(row, index, template);
-    const part = this.#partOf(template, ordinal);
-    let slot = ordinal - part.first;
+    const { data, starts, ends, count } = this.locate(row, index);
+    let slot = this.clause;
+    let size = templateEnd - at;
+    for (let each = slot; each < starts.length; each += count) size += ends[each] - starts[each];
+    this.#reserve(start + size);
+    const { bytes } = this.#target;
     let end = start;
-    this.#reserve(start + templateEnd - at);
     while (at < templateEnd) {
       const byte = source[at++];
       if (byte >= MARKS_END || byte === KEY_END) {
-        this.#target.bytes[end++] = byte;
+        bytes[end++] = byte;
         continue;
       }
-      const length = part.ends[slot] - part.starts[slot];
-      this.#reserve(end + length + templateEnd - at);
-      const { bytes } = this.#target;
-      copyBytes(part.data, part.starts[slot], part.ends[slot], bytes, end);
-      slots?.slot(end, end + length, byte);
-      end += length;
-      slot += part.count;
+      const slotStart = end;
+      end = copyBytes(data, starts[slot], ends[slot], bytes, end);
+      slots?.slot(slotStart, end, byte);
+      slot += count;
     }
     return end;
   }
 
-  /** How many clauses of its template stand before the one at `index` of the row. */
-  #ordinal(row: number, index: number, template: number): number {
-    let ordinal = this.#clausesBefore(row, template);
+  /**
+   * Finds the clause that stands at `index` of the shapes' templates, which has slots. Slot `s` of it
+   * is slot `s` of clause `this.clause` in the part.
+   */
+  locate(row: number, index: number): Part {
     const { templates, offsets } = this.#shapes;
+    const template = templates[index];
+    let ordinal = this.#clausesBefore(row)[template];
     for (let before = offsets[this.#shapeIds[row]]; before < index; before++) {
       if (templates[before] === template) ordinal += 1;
     }
-    return ordinal;
+    const part = this.#partOf(template, ordinal);
+    this.part = part;
+    this.clause = ordinal - part.first;
+    return part;
   }
 
-  /** Clauses of the template in rows before. For few rows they are counted, for more looked up. */
-  #clausesBefore(row: number, template: number): number {
-    if (this.#occurrences === undefined) {
-      if (row !== this.#lastRow) {
-        this.#lastRow = row;
-        this.#rowsCounted += 1;
-      }
-      if (this.#rowsCounted <= ROWS_COUNTED_MAX) return this.#shapesBefore(row, template);
-      this.#occurrences = this.#column.occurrences();
+  /**
+   * Of each template with slots, how many clauses stand in rows before: counted on from the row that
+   * was asked for last, or from the nearer end, so rows are best asked for one after the other.
+   */
+  #clausesBefore(row: number): Uint32Array {
+    let before = this.#before;
+    const isFirst = before === undefined;
+    before ??= new Uint32Array(this.#templates.count);
+    if (row === this.#row && !isFirst) return before;
+    const { rows } = this.#column;
+    const distance = isFirst ? Infinity : Math.abs(row - this.#row);
+    if (row <= distance && row <= rows - row) {
+      before.fill(0);
+      this.#row = 0;
+    } else if (rows - row < distance) {
+      this.#directory.countClauses(before);
+      this.#row = rows;
     }
-    const { starts, rows } = this.#occurrences;
-    return this.#seek(rows, row, template, starts) - starts[template];
+    this.#count(before, this.#row, row, 1);
+    this.#count(before, row, this.#row, -1);
+    this.#before = before;
+    this.#row = row;
+    return before;
   }
 
-  #shapesBefore(row: number, template: number): number {
+  /** Adds the clauses of rows `from` to `to`, or takes them away. */
+  #count(before: Uint32Array, from: number, to: number, sign: 1 | -1): void {
+    const { templates, offsets } = this.#shapes;
     const shapeIds = this.#shapeIds;
-    this.#before ??= { uses: new Uint32Array(this.#shapes.count), row: 0 };
-    const { uses } = this.#before;
-    for (let at = this.#before.row; at < row; at++) uses[shapeIds[at]] += 1;
-    for (let at = this.#before.row - 1; at >= row; at--) uses[shapeIds[at]] -= 1;
-    this.#before.row = row;
-    let count = 0;
-    for (const shape of this.#shapes.having(template)) count += uses[shape];
-    return count;
-  }
-
-  /** The first occurrence at `row` or behind it; rows are mostly asked for one after the other. */
-  #seek(rows: Uint32Array, row: number, template: number, starts: Uint32Array): number {
-    let low = starts[template];
-    let high = starts[template + 1];
-    let at = Math.max(low, this.#cursors[template]);
-    for (let step = 0; step < NEAR && at < high && rows[at] < row; step++) at += 1;
-    for (let step = 0; step < NEAR && at > low && rows[at - 1] >= row; step++) at -= 1;
-    const isFound = (at === high || rows[at] >= row) && (at === low || rows[at - 1] < row);
-    if (!isFound) {
-      while (low < high) {
-        const middle = (low + high) >>> 1;
-        if (rows[middle] < row) low = middle + 1;
-        else high = middle;
-      }
-      at = low;
+    for (let row = from; row < to; row++) {
+      const shape = shapeIds[row];
+      const end = offsets[shape + 1];
+      for (let index = offsets[shape]; index < end; index++) before[templates[index]] += sign;
     }
-    this.#cursors[template] = at;
-    return at;
   }
 
   #partOf(template: number, ordinal: number): Part {
@@ -336,7 +328,11 @@ export class ClauseRowReader {
       return last;
     }
     const index = this.#directory.partOf(template, ordinal);
-    if (this.#occurrences === undefined) return this.#column.clause(index, ordinal);
+    if (this.#lastAsked[template] !== index + 1) {
+      // One clause alone is found without keeping where the others are.
+      this.#lastAsked[template] = index + 1;
+      return this.#column.clause(index, ordinal);
+    }
     const part = this.#column.part(index);
     this.#lastParts[template] = part;
     return part;

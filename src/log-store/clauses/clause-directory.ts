@@ -51,6 +51,13 @@ export class ClauseDirectory {
     this.byteLength = 20 * parts.length;
   }
 
+  /** Sets how many clauses each template with slots has; other templates are left as they are. */
+  countClauses(counts: Uint32Array): void {
+    for (let part = 0; part < this.partTemplates.length; part++) {
+      counts[this.partTemplates[part]] = this.partFirsts[part] + this.partCounts[part];
+    }
+  }
+
   /** The first part of a template, or -1. */
   firstPart(template: number): number {
     let low = 0;
