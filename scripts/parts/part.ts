@@ -6,7 +6,7 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 
-export type PartName = "otelcol" | "telemetrygen" | "python" | "pandas";
+export type PartName = "otelcol" | "telemetrygen" | "python" | "pandas" | "redis" | "mosquitto";
 
 export interface Part {
   readonly name: PartName;
@@ -81,6 +81,22 @@ export const PARTS: readonly Part[] = [
     ],
   },
   {
+    name: "redis",
+    needs: "a Redis server; installed already, or Debian's package, as root",
+    program: join(BIN, "redis-server"),
+    directory: PARTS_DIRECTORY,
+    files: {},
+    steps: [systemProgram("redis-server", "redis-server")],
+  },
+  {
+    name: "mosquitto",
+    needs: "an MQTT broker; installed already, or Debian's package, as root",
+    program: join(BIN, "mosquitto"),
+    directory: PARTS_DIRECTORY,
+    files: {},
+    steps: [systemProgram("mosquitto", "mosquitto")],
+  },
+  {
     name: "telemetrygen",
     needs: "the OpenTelemetry load generator; needs Go 1.25 or newer",
     program: join(BIN, "telemetrygen"),
@@ -149,4 +165,12 @@ export function findPart(name: PartName): {
 
 function goInstall(module: string, version: string): BuildStep {
   return { command: "env", args: [`GOBIN=${BIN}`, "go", "install", `${module}@${version}`] };
+}
+
+/** A program that the system has, or gets from Debian, and a link to it where the parts are. */
+function systemProgram(program: string, debianPackage: string): BuildStep {
+  const find = `PATH="$PATH:/usr/sbin" && command -v ${program}`;
+  const install = `apt-get update && apt-get install -y --no-install-recommends ${debianPackage}`;
+  const link = `mkdir -p "${BIN}" && ln -sf "$(command -v ${program})" "${join(BIN, program)}"`;
+  return { command: "sh", args: ["-c", `${find} || (${install}) && ${link}`] };
 }

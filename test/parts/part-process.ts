@@ -95,7 +95,7 @@ export async function startCollector(
 }
 
 /** A port that was free a moment ago: the Collector does not say which one it took. */
-function freePort(): Promise<number> {
+export function freePort(): Promise<number> {
   const server = createServer();
   return new Promise((resolve, reject) => {
     server.once("error", reject);

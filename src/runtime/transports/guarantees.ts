@@ -35,4 +35,24 @@ export const GUARANTEES = {
     hasWildcards: false,
     onReconnect: DIRECT_RECONNECT,
   },
+  "redis, events": {
+    kind: "redis",
+    order: "per sender and topic",
+    delivery: "at most once",
+    payloadBytesMax: 1024 * 1024,
+    slowReceiver: "dropped and counted",
+    hasWildcards: true,
+    onReconnect:
+      "tried again with growing delay; what waits is sent then; what was published meanwhile is lost, and counted by the gaps",
+  },
+  "redis, tasks": {
+    kind: "redis",
+    order: "per task, not among workers",
+    delivery: "at least once",
+    payloadBytesMax: 64 * 1024 * 1024,
+    slowReceiver: "kept at the broker",
+    hasWildcards: false,
+    onReconnect:
+      "tried again with growing delay; what was not confirmed is sent again, and may arrive twice",
+  },
 } as const satisfies Readonly<Record<string, TransportGuarantees>>;

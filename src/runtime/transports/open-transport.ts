@@ -1,11 +1,13 @@
 import { AppError } from "../../core/errors.ts";
 import { GUARANTEES } from "./guarantees.ts";
+import type { RedisTransportOptions } from "./redis.ts";
 import type { SocketTransportOptions } from "./socket.ts";
 import type { TcpTransportOptions } from "./tcp.ts";
 import type { Transport } from "./transport.ts";
 
 /** Of all transports; each takes what concerns it. */
-export interface TransportOptions extends SocketTransportOptions, TcpTransportOptions {}
+export interface TransportOptions
+  extends SocketTransportOptions, TcpTransportOptions, RedisTransportOptions {}
 
 /**
  * The transport of a kind, as `transport:` in a dataflow file names it. Its code is loaded on first use: a node
@@ -30,10 +32,16 @@ export async function openTransport(
       const { WebSocketTransport } = await import("./websocket.ts");
       return new WebSocketTransport(options);
     }
+    case "redis": {
+      const { RedisTransport } = await import("./redis.ts");
+      return new RedisTransport(options);
+    }
     default:
       throw new AppError(
         "CONFIG_INVALID",
-        `there is no transport "${kind}"; give one of ${Object.keys(GUARANTEES).join(", ")}`,
+        `there is no transport "${kind}"; give one of ${KINDS.join(", ")}`,
       );
   }
 }
+
+const KINDS = [...new Set(Object.values(GUARANTEES).map(({ kind }) => kind))];

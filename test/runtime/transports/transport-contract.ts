@@ -15,17 +15,20 @@ import {
 import { numbered, RecordingReceiver } from "./recording-receiver.ts";
 
 /** What a transport's own test file provides. */
-export interface ContractSetUp {
+export interface BasicSetUp {
   /** As `openTransport` takes them, also in another process. */
   readonly kind: string;
   readonly settings: TransportOptions;
   readonly transport: Transport;
   /** An endpoint where nothing listens yet, or the broker's. */
   endpoint(): Promise<string>;
-  /** An endpoint that leads to the inbox, whose connections the test can cut. */
-  cuttable(inbox: Inbox): Promise<{ readonly endpoint: string; cut(): void; restore(): void }>;
   /** An endpoint of nobody. */
   readonly nobody: string;
+}
+
+export interface ContractSetUp extends BasicSetUp {
+  /** An endpoint that leads to the inbox, whose connections the test can cut. */
+  cuttable(inbox: Inbox): Promise<{ readonly endpoint: string; cut(): void; restore(): void }>;
 }
 
 const TOKEN = "a token that is right";
@@ -35,7 +38,14 @@ const SIZES = [0, 1, 15, 16, 17, 8191, 8192, 65_535, 65_536, 131_072, 400_000, 4
 /** A sender that never waits may be one message over what is named in the transport's limits. */
 const HELD_BYTES_MAX = 24 * MIB;
 
+/** Of a transport between two nodes, which nothing is lost by but by a lost connection. */
 export function testContract(setUp: () => Promise<ContractSetUp>): void {
+  testMessages(setUp);
+  testFlow(setUp);
+}
+
+/** Of every transport. */
+export function testMessages(setUp: () => Promise<BasicSetUp>): void {
   test("messages arrive in order, with headers byte for byte", async () => {
     const { outbox, receiver } = await connect(await setUp());
     const headers = Array.from({ length: 5_000 }, (_, index) => randomBytes(index % 90));
@@ -93,53 +103,6 @@ export function testContract(setUp: () => Promise<ContractSetUp>): void {
     expect(header.subarray(1).equals(receiver.headers[0])).toBe(true);
   });
 
-  test("a paused link holds the sender: bounded memory, and nothing lost or out of order", async () => {
-    const { outbox, receiver, link } = await connect(await setUp());
-    receiver.onEach = () => link.pause();
-    const bytes = 64 * 1024;
-    let [sent, heldBytes] = [0, 0];
-    while (heldBytes < 4 * HELD_BYTES_MAX) {
-      if (outbox.send(Buffer.alloc(0), numbered(sent++, bytes)) === "full") {
-        heldBytes = sent * bytes;
-        const hasRoom = await settlesSoon(outbox.drained());
-        if (!hasRoom) break;
-      }
-    }
-    expect(heldBytes).toBeLessThan(HELD_BYTES_MAX);
-    expect(receiver.count).toBe(1);
-    expect(outbox.send(Buffer.alloc(0), numbered(0, bytes))).toBe("dropped");
-    expect(outbox.stats.droppedMessages).toBe(1);
-    receiver.onEach = undefined;
-    link.resume();
-    await receiver.received(sent);
-    expect(receiver.numbers()).toEqual(Array.from({ length: sent }, (_, index) => index));
-    await outbox.drained();
-    expect(outbox.isFull).toBe(false);
-  });
-
-  test("a link that pauses after each message gets each, one at a time", async () => {
-    const { outbox, receiver, link } = await connect(await setUp());
-    let isPaused = false;
-    let early = 0;
-    receiver.onEach = () => {
-      if (isPaused) early++;
-      isPaused = true;
-      link.pause();
-      setImmediate(() => {
-        isPaused = false;
-        link.resume();
-      });
-    };
-    for (let index = 0; index < 500; index++) {
-      if (outbox.send(Buffer.alloc(3), numbered(index, 4 + (index % 7) * 900)) !== "sent") {
-        await outbox.drained();
-      }
-    }
-    await receiver.received(500);
-    expect(early).toBe(0);
-    expect(receiver.numbers()).toEqual(Array.from({ length: 500 }, (_, index) => index));
-  });
-
   test("memory that is handed back is filled anew, and what was kept stays as it was", async () => {
     const { outbox, receiver, link, transport } = await connect(await setUp());
     const bytes = Math.min(1_000_000, transport.guarantees.payloadBytesMax);
@@ -190,54 +153,6 @@ export function testContract(setUp: () => Promise<ContractSetUp>): void {
     }
   });
 
-  test("a lost connection comes back; what waited arrives, what was lost is counted", async () => {
-    const found = await setUp();
-    const inbox = await openInbox(found.transport, await found.endpoint());
-    const receiver = new RecordingReceiver();
-    await inbox.accept({ topic: "cut", token: TOKEN }, receiver);
-    const proxy = await found.cuttable(inbox);
-    const events: string[] = [];
-    let onReturn: (() => void) | undefined;
-    const outbox = await openOutbox(found.transport, {
-      endpoint: proxy.endpoint,
-      topic: "cut",
-      token: TOKEN,
-      onConnection: ({ status }) => {
-        events.push(status);
-        if (status === "reconnected") onReturn?.();
-      },
-    });
-    let sent = 0;
-    for (let round = 0; round < 3; round++) {
-      const returned = new Promise<void>((resolve) => {
-        onReturn = resolve;
-      });
-      for (let index = 0; index < 200; index++) {
-        if (outbox.isFull) await outbox.drained();
-        outbox.send(Buffer.alloc(0), numbered(sent++, 2_000));
-      }
-      proxy.cut();
-      await expect.poll(() => events.length).toBe(2 * round + 1);
-      for (let index = 0; index < 50; index++)
-        outbox.send(Buffer.alloc(0), numbered(sent++, 2_000));
-      proxy.restore();
-      await returned;
-      await receiver.until(() => receiver.numbers().at(-1) === sent - 1);
-    }
-    await outbox.close();
-    const { lostMessages, reconnects, sentMessages } = outbox.stats;
-    const isAtMostOnce = found.transport.guarantees.delivery === "at most once";
-    const numbers = isAtMostOnce ? receiver.numbers() : [...new Set(receiver.numbers())];
-    expect(sentMessages).toBe(sent);
-    expect(reconnects).toBe(3);
-    if (isAtMostOnce) expect(numbers).toHaveLength(sent - lostMessages);
-    else expect(numbers).toHaveLength(sent);
-    expect(numbers).toEqual(numbers.toSorted((left, right) => left - right));
-    // The fifty that were sent while the connection was away.
-    for (const last of [249, 499, 749]) expect(numbers).toContain(last);
-    expect(events).toEqual(Array.from({ length: 6 }, (_, index) => EVENTS[index % 2]));
-  });
-
   test("a sender that waits where it is told to, and for other things, has nothing dropped", async () => {
     const { outbox, receiver } = await connect(await setUp());
     let sent = 0;
@@ -262,18 +177,6 @@ export function testContract(setUp: () => Promise<ContractSetUp>): void {
       connectTimeoutMs: 200,
     });
     await expect(opening).rejects.toMatchObject({ code: "LINK_UNREACHABLE" });
-  });
-
-  test("a wait for room ends when its signal says so", async () => {
-    const { outbox, receiver, link } = await connect(await setUp());
-    link.pause();
-    await sendUntilFull(outbox);
-    const controller = new AbortController();
-    const waiting = outbox.drained(controller.signal);
-    controller.abort(new Error("enough"));
-    await expect(waiting).rejects.toThrow("enough");
-    expect(receiver.count).toBe(0);
-    await outbox.close(0);
   });
 
   test("close waits until everything was taken; what is sent after it is dropped", async () => {
@@ -320,6 +223,114 @@ export function testContract(setUp: () => Promise<ContractSetUp>): void {
   );
 }
 
+/** Where the receiver makes the sender wait, and both count what a lost connection cost. */
+function testFlow(setUp: () => Promise<ContractSetUp>): void {
+  test("a paused link holds the sender: bounded memory, and nothing lost or out of order", async () => {
+    const { outbox, receiver, link } = await connect(await setUp());
+    receiver.onEach = () => link.pause();
+    const bytes = 64 * 1024;
+    let [sent, heldBytes] = [0, 0];
+    while (heldBytes < 4 * HELD_BYTES_MAX) {
+      if (outbox.send(Buffer.alloc(0), numbered(sent++, bytes)) === "full") {
+        heldBytes = sent * bytes;
+        const hasRoom = await settlesSoon(outbox.drained());
+        if (!hasRoom) break;
+      }
+    }
+    expect(heldBytes).toBeLessThan(HELD_BYTES_MAX);
+    expect(receiver.count).toBe(1);
+    expect(outbox.send(Buffer.alloc(0), numbered(0, bytes))).toBe("dropped");
+    expect(outbox.stats.droppedMessages).toBe(1);
+    receiver.onEach = undefined;
+    link.resume();
+    await receiver.received(sent);
+    expect(receiver.numbers()).toEqual(Array.from({ length: sent }, (_, index) => index));
+    await outbox.drained();
+    expect(outbox.isFull).toBe(false);
+  });
+
+  test("a link that pauses after each message gets each, one at a time", async () => {
+    const { outbox, receiver, link } = await connect(await setUp());
+    let isPaused = false;
+    let early = 0;
+    receiver.onEach = () => {
+      if (isPaused) early++;
+      isPaused = true;
+      link.pause();
+      setImmediate(() => {
+        isPaused = false;
+        link.resume();
+      });
+    };
+    for (let index = 0; index < 500; index++) {
+      if (outbox.send(Buffer.alloc(3), numbered(index, 4 + (index % 7) * 900)) !== "sent") {
+        await outbox.drained();
+      }
+    }
+    await receiver.received(500);
+    expect(early).toBe(0);
+    expect(receiver.numbers()).toEqual(Array.from({ length: 500 }, (_, index) => index));
+  });
+
+  test("a lost connection comes back; what waited arrives, what was lost is counted", async () => {
+    const found = await setUp();
+    const inbox = await openInbox(found.transport, await found.endpoint());
+    const receiver = new RecordingReceiver();
+    await inbox.accept({ topic: "cut", token: TOKEN }, receiver);
+    const proxy = await found.cuttable(inbox);
+    const events: string[] = [];
+    let onReturn: (() => void) | undefined;
+    const outbox = await openOutbox(found.transport, {
+      endpoint: proxy.endpoint,
+      topic: "cut",
+      token: TOKEN,
+      onConnection: ({ status }) => {
+        events.push(status);
+        if (status === "reconnected") onReturn?.();
+      },
+    });
+    let sent = 0;
+    for (let round = 0; round < 3; round++) {
+      const returned = new Promise<void>((resolve) => {
+        onReturn = resolve;
+      });
+      for (let index = 0; index < 200; index++) {
+        if (outbox.isFull) await outbox.drained();
+        outbox.send(Buffer.alloc(0), numbered(sent++, 2_000));
+      }
+      proxy.cut();
+      await expect.poll(() => events.length).toBe(2 * round + 1);
+      for (let index = 0; index < 50; index++)
+        outbox.send(Buffer.alloc(0), numbered(sent++, 2_000));
+      proxy.restore();
+      await returned;
+      await receiver.until(() => receiver.numbers().at(-1) === sent - 1);
+    }
+    await outbox.close();
+    const { lostMessages, reconnects, sentMessages } = outbox.stats;
+    const numbers = receiver.numbers();
+    expect(sentMessages).toBe(sent);
+    expect(reconnects).toBe(3);
+    expect(numbers).toHaveLength(sent - lostMessages);
+    expect(numbers).toEqual(numbers.toSorted((left, right) => left - right));
+    // The fifty that were sent while the connection was away.
+    for (const last of [249, 499, 749]) expect(numbers).toContain(last);
+    expect(events).toEqual(Array.from({ length: 6 }, (_, index) => EVENTS[index % 2]));
+  });
+
+  test("a wait for room ends when its signal says so", async () => {
+    const { outbox, receiver, link } = await connect(await setUp());
+    link.pause();
+    await sendUntilFull(outbox);
+    const controller = new AbortController();
+    const waiting = outbox.drained(controller.signal);
+    controller.abort(new Error("enough"));
+    await expect(waiting).rejects.toThrow("enough");
+    expect(receiver.count).toBe(0);
+    await outbox.close(0);
+  });
+}
+
 const EVENTS = ["disconnected", "reconnected"];
 
 export async function openInbox(transport: Transport, endpoint: string): Promise<Inbox> {
@@ -335,7 +346,7 @@ export async function openOutbox(transport: Transport, options: OutboxOptions): 
 }
 
 /** One link, connected. */
-export async function connect(found: ContractSetUp): Promise<{
+export async function connect(found: BasicSetUp): Promise<{
   readonly transport: Transport;
   readonly inbox: Inbox;
   readonly outbox: Outbox;
