@@ -14,6 +14,10 @@ export const ERRORS = {
     hint: "run `dora config validate --config FILE`, and see docs/config.md",
   },
   CONTENT_TYPE_UNSUPPORTED: { httpStatus: 415, hint: "send JSON: content-type: application/json" },
+  COORDINATOR_UNREACHABLE: {
+    httpStatus: 502,
+    hint: "make sure a coordinator is running and accessible at the specified endpoint",
+  },
   CURSOR_INVALID: {
     httpStatus: 400,
     hint: "give the cursor of an answer of this same search, or leave it out",
@@ -21,6 +25,18 @@ export const ERRORS = {
   DAEMON_UNREACHABLE: {
     httpStatus: 502,
     hint: "start it with `dora up`, and start the node by `dora start`; one that is started by hand needs `path: dynamic`",
+  },
+  DATAFLOW_INVALID: {
+    httpStatus: 400,
+    hint: "correct the dataflow file; `dora validate FILE` shows all its problems",
+  },
+  DATAFLOW_STATE: {
+    httpStatus: 409,
+    hint: "see what runs with `dora status`",
+  },
+  FOLDER_UNSAFE: {
+    httpStatus: 500,
+    hint: "remove the folder, or set XDG_RUNTIME_DIR to one that only this user can enter",
   },
   FORMAT_MISMATCH: {
     httpStatus: 400,

@@ -98,6 +98,8 @@ export type RuntimeEvent = { readonly atUnixMs: number; readonly dataflow: strin
       readonly state: "building" | "done" | "failed";
       /** The last of what a failed command wrote to standard error. */
       readonly lastStderr?: readonly string[];
+      /** What it lacks, where its output says so, and the command that brings it; "" where none is known. */
+      readonly missing?: { readonly name: string; readonly command: string };
       readonly elapsedMs: number;
     }
   | {
