@@ -6,7 +6,7 @@ interface Cached {
 /**
  * The most recently used decompressed columns, up to a number of bytes.
  *
- * What a search passes over goes into a part of its own, `offer`, that gives way beyond half of the
+ * What a search passes over goes into a part of its own, `offer`, that gives way beyond a quarter of the
  * bytes: so a search of more than fits here does not drive out what every search needs.
  *
  * Concurrency: one for each thread.
@@ -37,7 +37,7 @@ export class ColumnCache {
 
   #makeRoom(): void {
     while (this.#kept.bytes + this.#passed.bytes > this.#bytesMax) {
-      const isOver = this.#passed.bytes > this.#bytesMax / 2;
+      const isOver = this.#passed.bytes > this.#bytesMax / 4;
       const from = isOver || this.#kept.count <= 1 ? this.#passed : this.#kept;
       if (from.count <= 1) return;
       from.dropOldest();

@@ -50,10 +50,15 @@ const regex = fc
       maxLength: 4,
     },
   )
-  .chain((parts) => fc.constantFrom(parts.join(""), `(?:${parts.join("|")})1`))
+  .chain((parts) => fc.constantFrom(parts.join(""), `(?:${parts.join("|")})1`, `^${parts[0]}`))
   .map((source): TextMatch => ({ kind: "regex", source, anyCase: false }));
+/** The first option may be found where it reaches into the next slot, and hide the second. */
+const hiding = fc.constantFrom<TextMatch>(
+  { kind: "regex", source: "[0-9]{4}|[0-9]{2}", anyCase: false },
+  { kind: "regex", source: "1[0-9]{3}|1", anyCase: false },
+);
 const filter = fc
-  .tuple(fc.oneof(literal, regex), fc.boolean())
+  .tuple(fc.oneof(literal, regex, hiding), fc.boolean())
   .map(([match, isMessage]): Filter =>
     isMessage
       ? { kind: "field", field: { target: "message" }, test: { op: "contains", match } }

@@ -313,13 +313,24 @@ export class ClauseRowReader {
 
   /** Adds the clauses of rows `from` to `to`, or takes them away. */
   #count(before: Uint32Array, from: number, to: number, sign: 1 | -1): void {
-    const { templates, offsets } = this.#shapes;
+    const { count } = this.#shapes;
     const shapeIds = this.#shapeIds;
-    for (let row = from; row < to; row++) {
-      const shape = shapeIds[row];
-      const end = offsets[shape + 1];
-      for (let index = offsets[shape]; index < end; index++) before[templates[index]] += sign;
+    if (to - from < count) {
+      for (let row = from; row < to; row++) this.#addShape(before, shapeIds[row], sign);
+      return;
     }
+    // Of many rows each shape is added once.
+    const uses = new Uint32Array(count);
+    for (let row = from; row < to; row++) uses[shapeIds[row]] += 1;
+    for (let shape = 0; shape < count; shape++) {
+      if (uses[shape] > 0) this.#addShape(before, shape, sign * uses[shape]);
+    }
+  }
+
+  #addShape(before: Uint32Array, shape: number, times: number): void {
+    const { templates, offsets } = this.#shapes;
+    const end = offsets[shape + 1];
+    for (let index = offsets[shape]; index < end; index++) before[templates[index]] += times;
   }
 
   #partOf(template: number, ordinal: number): Part {

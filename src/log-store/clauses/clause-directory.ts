@@ -37,18 +37,16 @@ export class ClauseDirectory {
         clauses += count;
       }
     }
-    const field = (values: number[], width: number, index: number): number[] =>
-      values.filter((_, position) => position % width === index);
-    this.chunkOffsets = Float64Array.from(field(chunks, 4, 0));
-    this.chunkSizes = Uint32Array.from(field(chunks, 4, 1));
-    this.chunkRawSizes = Uint32Array.from(field(chunks, 4, 2));
-    this.chunkCrcs = Uint32Array.from(field(chunks, 4, 3));
-    this.partTemplates = Uint32Array.from(field(parts, 5, 0));
-    this.partFirsts = Uint32Array.from(field(parts, 5, 1));
-    this.partCounts = Uint32Array.from(field(parts, 5, 2));
-    this.partChunks = Uint32Array.from(field(parts, 5, 3));
-    this.partOffsets = Uint32Array.from(field(parts, 5, 4));
-    this.byteLength = 20 * parts.length;
+    this.chunkOffsets = everyNth(chunks, 4, 0, Float64Array);
+    this.chunkSizes = everyNth(chunks, 4, 1, Uint32Array);
+    this.chunkRawSizes = everyNth(chunks, 4, 2, Uint32Array);
+    this.chunkCrcs = everyNth(chunks, 4, 3, Uint32Array);
+    this.partTemplates = everyNth(parts, 5, 0, Uint32Array);
+    this.partFirsts = everyNth(parts, 5, 1, Uint32Array);
+    this.partCounts = everyNth(parts, 5, 2, Uint32Array);
+    this.partChunks = everyNth(parts, 5, 3, Uint32Array);
+    this.partOffsets = everyNth(parts, 5, 4, Uint32Array);
+    this.byteLength = 4 * parts.length + 5 * chunks.length;
   }
 
   /** Sets how many clauses each template with slots has; other templates are left as they are. */
@@ -76,4 +74,15 @@ export class ClauseDirectory {
     while (ordinal >= this.partFirsts[part] + this.partCounts[part]) part += 1;
     return part;
   }
+}
+
+function everyNth<T extends Uint32Array | Float64Array>(
+  values: readonly number[],
+  step: number,
+  from: number,
+  type: new (length: number) => T,
+): T {
+  const made = new type(values.length / step);
+  for (let index = 0; index < made.length; index++) made[index] = values[from + step * index];
+  return made;
 }

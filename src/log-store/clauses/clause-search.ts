@@ -104,31 +104,31 @@ export class ClauseSearch {
     const found = this.#searchClauses(column, verdicts, left);
     for (let row = 0; row < hits.length; row++) {
       if (hits[row] !== UNDECIDED) continue;
-      const isFound = found === undefined ? ODD_ROW : found[row];
-      hits[row] = isFound === ODD_ROW && test(row) ? 1 : isFound & 1;
+      const isFound = found === undefined ? ODD_ROW : found.rows[row];
+      const isSure = isFound === 0 || (isFound !== ODD_ROW && found?.areHits === true);
+      hits[row] = isSure ? isFound : test(row) ? 1 : 0;
     }
     return hits;
   }
 
   /**
-   * Of each row: 1 where it matches, 0 where it does not, `ODD_ROW` where it must be tested; nothing
-   * where all must.
+   * Of each row: 0 where it does not match, 1 where it does or, unless these `areHits`, may match,
+   * `ODD_ROW` where it must be tested; nothing where all must.
    */
   #searchClauses(
     column: ClauseColumn,
     { ofTemplates }: ShapeVerdicts,
     rows: number,
-  ): Uint8Array | undefined {
+  ): { readonly rows: Uint8Array; readonly areHits: boolean } | undefined {
     const needle = this.#slotNeedle;
     const isRare = needle?.kind === "bytes" && needle.bytes.length >= RARE_BYTES;
     const isDecided = needle?.kind === "digits";
     if (this.#isWithinClause && !isRare && !isDecided && rows > column.rows / ROWS_PER_TEST) {
-      return findInParts(column, this.#matcher, ofTemplates);
+      return { rows: findInParts(column, this.#matcher, ofTemplates), areHits: true };
     }
     if (needle === undefined) return undefined;
-    const found = findInSlots(column, needle, ofTemplates);
-    // What holds the needle's digits need not hold the needle, and odd values none of its matches.
-    return found.map((isIn) => isIn * ODD_ROW);
+    // What holds the needle's digits need not hold the needle, nor odd values any match.
+    return { rows: findInSlots(column, needle, ofTemplates), areHits: false };
   }
 
   #judgeShapes({ parts }: TemplateFindings, shapes: ClauseShapes): ShapeVerdicts {

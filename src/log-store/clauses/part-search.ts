@@ -56,7 +56,7 @@ function forEachMatch(
       if (isUnsure === 1 && hits[index] === 0 && testAt(matcher, texts, index)) visit(index);
     }
   } else if (pattern !== undefined && isAscii(bytesOf(texts))) {
-    matchPattern(matcher, pattern, texts, visit);
+    matchPattern(pattern, texts, visit);
   } else {
     for (let index = 0; index < texts.starts.length; index++) {
       if (testAt(matcher, texts, index)) visit(index);
@@ -73,13 +73,8 @@ function bytesOf({ data, starts, ends }: BytesColumn): Buffer {
   return Buffer.from(data.buffer, data.byteOffset + starts[0], length);
 }
 
-/** One search over texts of ASCII that stand one behind the other. */
-function matchPattern(
-  matcher: TextMatcher,
-  pattern: RegExp,
-  texts: BytesColumn,
-  visit: (index: number) => void,
-): void {
+/** One search over texts of ASCII; no match holds the newline that stands between two of them. */
+function matchPattern(pattern: RegExp, texts: BytesColumn, visit: (index: number) => void): void {
   const { starts, ends } = texts;
   const joined = bytesOf(texts).toString("latin1");
   const base = starts[0];
@@ -88,9 +83,7 @@ function matchPattern(
   for (let match = pattern.exec(joined); match !== null; match = pattern.exec(joined)) {
     const start = base + match.index;
     while (ends[index] <= start) index += 1;
-    // A match that reaches into the next text may hide a shorter one that does not.
-    const isInside = start + match[0].length <= ends[index];
-    if (isInside || testAt(matcher, texts, index)) visit(index);
+    visit(index);
     pattern.lastIndex = ends[index] - base;
   }
 }

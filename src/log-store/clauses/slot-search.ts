@@ -1,5 +1,6 @@
 import { decodeText } from "../../wire/any-value-decode.ts";
 import { lowerAscii } from "../byte-search.ts";
+import { ByteFinder } from "./byte-finder.ts";
 import type { ClauseColumn } from "./clause-column.ts";
 import { VALUE_TEMPLATE } from "./clause-marks.ts";
 import type { Part } from "./clause-part.ts";
@@ -107,9 +108,9 @@ function finderOf(needle: SlotNeedle, bytes: Uint8Array): (from: number) => Rang
     };
   }
   const searched = needle.anyCase ? lowerAscii(bytes) : bytes;
-  const haystack = Buffer.from(searched.buffer, searched.byteOffset, bytes.length);
+  const finder = new ByteFinder(needle.bytes);
   return (from) => {
-    const start = haystack.indexOf(needle.bytes, from);
+    const start = finder.find(searched, from);
     return start < 0 ? undefined : { start, end: start + needle.bytes.length };
   };
 }
