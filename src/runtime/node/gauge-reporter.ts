@@ -1,0 +1,66 @@
+import type { DaemonLink } from "./daemon-link.ts";
+import type { EventStream } from "./event-stream.ts";
+import type { HopRecorder } from "./hop-recorder.ts";
+import type { NodeLog } from "./node-log.ts";
+
+const INTERVAL_MS = 1000;
+
+interface GaugeSetup {
+  readonly daemon: DaemonLink;
+  readonly events: EventStream;
+  readonly hops: HopRecorder;
+  readonly log: NodeLog;
+  readonly connections: () => number;
+}
+
+/** Tells the daemon once a second how the node does; that it comes is also the sign that the node lives. */
+export class GaugeReporter {
+  readonly #setup: GaugeSetup;
+  #timer: NodeJS.Timeout | undefined;
+  #lastUse = performance.eventLoopUtilization();
+  #untold = 0;
+
+  constructor(setup: GaugeSetup) {
+    this.#setup = setup;
+  }
+
+  start(): void {
+    this.#timer = setInterval(() => this.#report(), INTERVAL_MS);
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+    this.#report();
+  }
+
+  #report(): void {
+    const { daemon, events, connections } = this.#setup;
+    const use = performance.eventLoopUtilization();
+    daemon.trySend({
+      type: "gauges",
+      gauges: {
+        eventLoopUtilization: performance.eventLoopUtilization(use, this.#lastUse).utilization,
+        connections: connections(),
+        inputs: events.queues.map((queue) => ({
+          input: queue.config.id,
+          queued: queue.queued,
+          received: queue.received,
+          dropped: queue.dropped,
+        })),
+      },
+    });
+    this.#lastUse = use;
+    this.#tellLosses();
+  }
+
+  #tellLosses(): void {
+    const { daemon, hops, log } = this.#setup;
+    const lost = daemon.dropped + hops.dropped;
+    if (lost === this.#untold) return;
+    log.warn("telemetry of this node was lost: its daemon did not take it", {
+      messages: daemon.dropped,
+      hops: hops.dropped,
+    });
+    this.#untold = lost;
+  }
+}

@@ -1,0 +1,413 @@
+import { readFileSync } from "node:fs";
+import { type Clock, systemClock } from "../../core/clock.ts";
+import { AppError } from "../../core/errors.ts";
+import { HOP_SENT, ALL_LINKS } from "../protocol/hops.ts";
+import type { DaemonMessage, NodeConfig, Parameters } from "../protocol/node-messages.ts";
+import { CLOSE_TIMEOUT_MS } from "../transports/transport.ts";
+import { DaemonLink } from "./daemon-link.ts";
+import { EventStream } from "./event-stream.ts";
+import type { NodeEvent } from "./events.ts";
+import { GaugeReporter } from "./gauge-reporter.ts";
+import { HopRecorder } from "./hop-recorder.ts";
+import { encodeHeader } from "./message-header.ts";
+import { metadataToSend } from "./metadata.ts";
+import { NodeInputs } from "./node-inputs.ts";
+import { NodeLog } from "./node-log.ts";
+import { NodeOutputs } from "./node-outputs.ts";
+import { type DynamicNode, findPlace } from "./node-place.ts";
+import { NodeTransports } from "./node-transports.ts";
+import { type Alarm, type Scheduler, systemScheduler } from "./scheduler.ts";
+import {
+  CONTEXT_KEY,
+  formatTraceparent,
+  newSpanId,
+  newTraceId,
+  parseContext,
+  type TraceContext,
+} from "./trace.ts";
+import { encodeValue } from "./value-encoding.ts";
+
+/** Of the time that the daemon grants for the end, what the last messages get; the rest is for saying so. */
+const CLOSE_SHARE = 0.8;
+
+export interface ConnectOptions extends Partial<DynamicNode> {
+  /** Default `process.env`. */
+  readonly environment?: Readonly<Record<string, string | undefined>>;
+  /** For tests. */
+  readonly clock?: Clock;
+  /** For tests: what timers and input time-outs run by. */
+  readonly scheduler?: Scheduler;
+}
+
+export interface SendOptions {
+  /**
+   * What the message is sent because of: an event, or any span. Needed only where several events are handled
+   * at once; by default it is the event that was taken last and is not handled yet.
+   */
+  readonly parent?: TraceContext;
+}
+
+/** What the daemon told the node about itself, but for what is secret. */
+export type NodeInfo = Omit<NodeConfig, "linkToken" | "parameters" | "runDirectory">;
+
+/**
+ * A node of a dataflow: takes events, and sends messages on its outputs.
+ *
+ * Threads: an instance belongs to one thread. Sends may overlap; events are taken by one loop.
+ * Source:  docs/node-api.md, docs/node-protocol.md
+ * Example: examples in docs/node-api.md, run by a test
+ */
+export class Node implements AsyncIterable<NodeEvent>, AsyncDisposable {
+  /** Writes to the dataflow's log. */
+  readonly log: NodeLog;
+  readonly config: NodeInfo;
+  readonly #daemon: DaemonLink;
+  readonly #clock: Clock;
+  readonly #scheduler: Scheduler;
+  readonly #hops: HopRecorder;
+  readonly #events: EventStream;
+  readonly #transports: NodeTransports;
+  readonly #inputs: NodeInputs;
+  readonly #outputs: NodeOutputs;
+  readonly #gauges: GaugeReporter;
+  #parameters: Parameters;
+  /** Links that the daemon told of before it said `start`. */
+  readonly #connecting: Promise<void>[] = [];
+  #isStarted = false;
+  #settleStart: (() => void) | undefined;
+  /** When the process will be ended, by the monotonic clock. */
+  #endMs: number | undefined;
+  /** Half of that time is for receivers that are slow. */
+  #giveUpAlarm: Alarm | undefined;
+  #closing: Promise<void> | undefined;
+
+  private constructor(daemon: DaemonLink, config: NodeConfig, options: ConnectOptions) {
+    const { dataflow, node, inputs, outputs, operators } = config;
+    this.config = { dataflow, node, inputs, outputs, operators };
+    this.#parameters = config.parameters;
+    this.#daemon = daemon;
+    this.#clock = options.clock ?? systemClock;
+    this.#scheduler = options.scheduler ?? systemScheduler;
+    this.#hops = new HopRecorder(systemScheduler, (body) => daemon.trySendHops(body));
+    this.#events = new EventStream(this.#clock, this.#hops);
+    this.log = new NodeLog(
+      this.#clock,
+      () => this.#events.current,
+      (message) => daemon.send(message),
+    );
+    this.#transports = new NodeTransports(config, (reason) =>
+      this.log.warn(`a connection to this node was turned away: ${reason}`),
+    );
+    this.#inputs = new NodeInputs({
+      events: this.#events,
+      transports: this.#transports,
+      clock: this.#clock,
+      scheduler: this.#scheduler,
+      linkToken: config.linkToken,
+      onEnded: (input) => daemon.send({ type: "input-closed", input }),
+    });
+    this.#outputs = new NodeOutputs(config, {
+      transports: this.#transports,
+      onLinkFailed: (link, message) => {
+        daemon.send({ type: "link-failed", link, message });
+        this.#events.tell({ type: "error", message: `link ${link} is not there: ${message}` });
+      },
+    });
+    this.#gauges = new GaugeReporter({
+      daemon,
+      events: this.#events,
+      log: this.log,
+      hops: this.#hops,
+      connections: () => this.#inputs.connections + this.#outputs.connections,
+    });
+  }
+
+  /**
+   * Connects this process to its daemon, which started it with the environment that says who it is; with
+   * `node`, a dynamic node that was started by hand. Resolves when all nodes of the dataflow can receive.
+   *
+   * Errors: `DAEMON_UNREACHABLE`, `NODE_REFUSED`.
+   */
+  static async connect(options: ConnectOptions = {}): Promise<Node> {
+    const { node: id, dataflow } = options;
+    const dynamic =
+      id === undefined ? undefined : { node: id, ...(dataflow === undefined ? {} : { dataflow }) };
+    const place = findPlace(options.environment ?? process.env, dynamic, LIBRARY);
+    const daemon = new DaemonLink(place.socketPath, place.hello);
+    const config = await daemon.open();
+    const node = new Node(daemon, config, options);
+    await node.#begin(config);
+    return node;
+  }
+
+  get id(): string {
+    return this.config.node.id;
+  }
+
+  /** As they are now; a change is also told as an event. */
+  get parameters(): Parameters {
+    return this.#parameters;
+  }
+
+  /** Whether `stop` was taken, or the node closed: no event follows. */
+  get isEnded(): boolean {
+    return this.#events.isEnded;
+  }
+
+  /**
+   * The next event. Undefined where none comes within `timeoutMs`, and at the end: `isEnded` tells them apart.
+   * What was given out before counts as handled with the call.
+   */
+  next(timeoutMs?: number): Promise<NodeEvent | undefined> {
+    return this.#events.next(timeoutMs);
+  }
+
+  /** The next event, where one is there already. */
+  tryNext(): NodeEvent | undefined {
+    return this.#events.tryNext();
+  }
+
+  /** Events until `stop`, which is the last one. */
+  [Symbol.asyncIterator](): AsyncIterator<NodeEvent, undefined> {
+    return {
+      next: async () => {
+        const event = await this.#events.next();
+        return event === undefined
+          ? { done: true, value: undefined }
+          : { done: false, value: event };
+      },
+    };
+  }
+
+  /**
+   * Sends a message to every input that the output is linked to. Resolves when each link has taken it, so
+   * that who waits for it is never faster than the slowest receiver. Messages arrive in the order of the calls.
+   *
+   * `value`: bytes; a typed array; an Arrow vector, table or batch; or undefined for none. Its memory must
+   * stay as it is from now on.
+   * Errors: `OUTPUT_UNKNOWN`, `METADATA_INVALID`, `VALUE_UNSUPPORTED`, `FORMAT_MISMATCH`,
+   *         `MESSAGE_TOO_LARGE`, `NODE_CLOSED`.
+   */
+  async sendOutput(
+    id: string,
+    value?: unknown,
+    metadata?: Parameters,
+    options?: SendOptions,
+  ): Promise<void> {
+    const output = this.#outputs.find(id);
+    if (output.isClosed || this.#closing !== undefined) {
+      throw new AppError("NODE_CLOSED", `output "${id}" of node ${this.id} is closed`);
+    }
+    const startUnixNs = this.#clock.nowUnixNs();
+    const parent = options?.parent ?? this.#events.current ?? contextOf(metadata);
+    const traceId = parent?.traceId ?? newTraceId();
+    const spanId = newSpanId();
+    let payloadBytes = 0;
+    let isFailed = true;
+    try {
+      const m = metadataToSend(metadata);
+      const encoding = encodeValue(value);
+      const message = encoding instanceof Promise ? await encoding : encoding;
+      payloadBytes = sizeOf(message.payload);
+      output.schema.check(message.schema);
+      const header = encodeHeader({
+        t: startUnixNs.toString(),
+        tp: formatTraceparent(traceId, spanId),
+        ...(parent === undefined || parent.traceState === "" ? {} : { ts: parent.traceState }),
+        e: message.encoding,
+        ...(m === undefined ? {} : { m }),
+      });
+      const sent = output.send(header, message.payload);
+      if (sent !== undefined) await sent;
+      isFailed = false;
+    } finally {
+      this.#hops.write({
+        kind: HOP_SENT,
+        isFailed,
+        port: output.index,
+        link: ALL_LINKS,
+        payloadBytes,
+        traceId,
+        spanId,
+        parentSpanId: parent?.spanId ?? "",
+        startUnixNs,
+        endUnixNs: this.#clock.nowUnixNs(),
+        sentUnixNs: 0n,
+        receivedUnixNs: 0n,
+      });
+    }
+  }
+
+  /** Ends outputs: their receivers are told, once they have everything. Errors: `OUTPUT_UNKNOWN`. */
+  async closeOutputs(...ids: readonly string[]): Promise<void> {
+    await this.#outputs.close(
+      ids.map((id) => this.#outputs.find(id)),
+      this.#closeBudgetMs(),
+    );
+    this.#daemon.send({ type: "outputs-closed", outputs: ids });
+  }
+
+  /**
+   * Ends the node: what was sent is brought to its receivers, within the time that the daemon grants or 5 s,
+   * then the daemon is told. The process may go on. Safe to call twice.
+   */
+  async close(): Promise<void> {
+    this.#closing ??= this.#close();
+    await this.#closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #begin(config: NodeConfig): Promise<void> {
+    process.on("exit", this.#atExit);
+    process.on("uncaughtExceptionMonitor", this.#atCrash);
+    const started = new Promise<void>((resolve) => (this.#settleStart = resolve));
+    await Promise.all(config.inputs.map((input) => this.#inputs.add(input)));
+    this.#daemon.listen({
+      onMessage: (message) => this.#take(message),
+      onReconnected: () => void this.#sayListening(),
+      onRefused: () => this.#stop("daemon-lost", CLOSE_TIMEOUT_MS),
+      onFault: (message) => this.log.warn(message),
+    });
+    await this.#sayListening();
+    this.#gauges.start();
+    await started;
+  }
+
+  async #sayListening(): Promise<void> {
+    this.#daemon.send({ type: "listening", inboxes: await this.#transports.addresses() });
+  }
+
+  #take(message: Exclude<DaemonMessage, { readonly type: "welcome" | "refused" }>): void {
+    switch (message.type) {
+      case "connect":
+        this.#connecting.push(this.#outputs.connect(message.links));
+        return;
+      case "disconnect":
+        void this.#outputs.disconnect(message.links);
+        return;
+      case "start":
+        void this.#start();
+        return;
+      case "stop":
+        this.#takeStop(message.reason, message.graceMs);
+        return;
+      case "pause":
+        this.#inputs.pause();
+        this.#events.pause();
+        return;
+      case "resume":
+        this.#inputs.resume();
+        this.#events.resume();
+        return;
+      case "parameters":
+        this.#setParameters(message.set, message.deleted);
+        return;
+      case "input-added":
+        void this.#inputs.add(message.input).then(() => this.#sayListening());
+        return;
+      case "input-removed":
+        void this.#inputs.remove(message.input);
+        return;
+      case "input-closed":
+        this.#inputs.end(message.input);
+        return;
+      case "input-recovered":
+        this.#inputs.recover(message.input);
+        return;
+      case "logs":
+        this.#inputs.entries(message.input, message.entries);
+        return;
+      case "node-failed":
+      case "node-restarted":
+      case "reload":
+        this.#events.tell(message);
+    }
+  }
+
+  async #start(): Promise<void> {
+    // Told again by a daemon that came back.
+    if (this.#isStarted) return;
+    this.#isStarted = true;
+    await Promise.all(this.#connecting.splice(0));
+    this.#inputs.start();
+    this.#events.resume();
+    this.#settleStart?.();
+  }
+
+  #takeStop(reason: "manual" | "all-inputs-closed", graceMs: number): void {
+    if (reason === "all-inputs-closed" && this.#inputs.endAll()) return;
+    this.#stop(reason, graceMs);
+  }
+
+  #stop(reason: "manual" | "all-inputs-closed" | "daemon-lost", graceMs: number): void {
+    this.#endMs = this.#scheduler.monotonicMs() + graceMs;
+    this.#inputs.pause();
+    this.#events.stop({ type: "stop", reason, graceMs });
+    this.#settleStart?.();
+    // A receiver that is gone, or does not read, must not hold up the end of this node.
+    for (const sender of this.#outputs.senders) if (!sender.isConnected) sender.giveUp();
+    this.#giveUpAlarm ??= this.#scheduler.after(graceMs / 2, () => {
+      for (const sender of this.#outputs.senders) sender.giveUp();
+    });
+  }
+
+  #setParameters(set: Parameters, deleted: readonly string[]): void {
+    const kept = Object.entries(this.#parameters).filter(([key]) => !deleted.includes(key));
+    this.#parameters = { ...Object.fromEntries(kept), ...set };
+    this.#events.tell({ type: "parameters", set, deleted, parameters: this.#parameters });
+  }
+
+  #closeBudgetMs(): number {
+    if (this.#endMs === undefined) return CLOSE_TIMEOUT_MS;
+    return Math.max(0, (this.#endMs - this.#scheduler.monotonicMs()) * CLOSE_SHARE);
+  }
+
+  async #close(): Promise<void> {
+    const budgetMs = this.#closeBudgetMs();
+    this.#events.end();
+    this.#inputs.pause();
+    await this.#outputs.closeAll(budgetMs);
+    this.#daemon.send({ type: "outputs-closed", outputs: [] });
+    this.#flush();
+    this.#daemon.send({ type: "finished" });
+    this.#gauges.stop();
+    this.#giveUpAlarm?.cancel();
+    process.off("exit", this.#atExit);
+    process.off("uncaughtExceptionMonitor", this.#atCrash);
+    await this.#daemon.close(CLOSE_TIMEOUT_MS);
+    await this.#transports.close();
+  }
+
+  #flush(): void {
+    this.#hops.close();
+    this.log.flush();
+  }
+
+  /** Writes to a local socket are with the system when the call returns: nothing of them is lost here. */
+  readonly #atExit = (): void => {
+    this.#events.finishCurrent();
+    this.#flush();
+  };
+
+  readonly #atCrash = (): void => this.#events.current?.fail();
+}
+
+const LIBRARY = `dora-dataflow/node ${readVersion()}`;
+
+function readVersion(): string {
+  const text = readFileSync(new URL("../../../package.json", import.meta.url), "utf8");
+  return /"version": "([^"]+)"/.exec(text)?.[1] ?? "unknown";
+}
+
+function sizeOf(payload: Uint8Array | readonly Uint8Array[]): number {
+  if (payload instanceof Uint8Array) return payload.length;
+  return payload.reduce((sum, piece) => sum + piece.length, 0);
+}
+
+function contextOf(metadata: Parameters | undefined): TraceContext | undefined {
+  const context = metadata?.[CONTEXT_KEY];
+  return typeof context === "string" ? parseContext(context) : undefined;
+}

@@ -1,0 +1,66 @@
+import { randomFillSync } from "node:crypto";
+
+/** Where in which trace something happens. Ids are lower-case hex. */
+export interface TraceContext {
+  readonly traceId: string;
+  readonly spanId: string;
+  /** W3C `tracestate`; "" where there is none. */
+  readonly traceState: string;
+}
+
+const TRACE_ID_BYTES = 16;
+const SPAN_ID_BYTES = 8;
+
+/** Random bytes are fetched by the page: 170 messages' worth. */
+const pool = Buffer.allocUnsafeSlow(4096);
+let used = pool.length;
+
+function randomHex(bytes: number): string {
+  if (used + bytes > pool.length) {
+    randomFillSync(pool);
+    used = 0;
+  }
+  used += bytes;
+  return pool.toString("hex", used - bytes, used);
+}
+
+export function newTraceId(): string {
+  return randomHex(TRACE_ID_BYTES);
+}
+
+export function newSpanId(): string {
+  return randomHex(SPAN_ID_BYTES);
+}
+
+export function formatTraceparent(traceId: string, spanId: string): string {
+  return `00-${traceId}-${spanId}-01`;
+}
+
+/** Source: W3C Trace Context: later versions may add fields, version ff and ids of zeros are invalid. */
+const TRACEPARENT =
+  /^(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-[0-9a-f]{2}/;
+
+/** Undefined where the text is no `traceparent`. */
+export function parseTraceparent(text: string, traceState = ""): TraceContext | undefined {
+  const found = TRACEPARENT.exec(text);
+  if (found === null) return undefined;
+  return { traceId: found[1], spanId: found[2], traceState };
+}
+
+/** dora-rs's key in a message's metadata. */
+export const CONTEXT_KEY = "open_telemetry_context";
+
+/** The value of dora-rs's key. */
+export function formatContext(traceparent: string, traceState: string): string {
+  return `traceparent:${traceparent}\ntracestate:${traceState}\n`;
+}
+
+/** Reads dora-rs's key; older releases join by `;`. */
+export function parseContext(text: string): TraceContext | undefined {
+  const entries = text.split(/[\n;]/).map((entry): [string, string] => {
+    const colon = entry.indexOf(":");
+    return [entry.slice(0, colon), entry.slice(colon + 1)];
+  });
+  const found = new Map(entries);
+  return parseTraceparent(found.get("traceparent") ?? "", found.get("tracestate") ?? "");
+}
