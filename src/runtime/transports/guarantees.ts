@@ -55,4 +55,14 @@ export const GUARANTEES = {
     onReconnect:
       "tried again with growing delay; what was not confirmed is sent again, and may arrive twice",
   },
+  mqtt: {
+    kind: "mqtt",
+    order: "per sender and topic",
+    delivery: "at least once",
+    payloadBytesMax: 16 * 1024 * 1024,
+    slowReceiver: "kept at the broker",
+    hasWildcards: true,
+    onReconnect:
+      "tried again with growing delay; what was not confirmed is sent again, and may arrive twice; the broker keeps five minutes for a receiver",
+  },
 } as const satisfies Readonly<Record<string, TransportGuarantees>>;

@@ -36,6 +36,10 @@ export async function openTransport(
       const { RedisTransport } = await import("./redis.ts");
       return new RedisTransport(options);
     }
+    case "mqtt": {
+      const { MqttTransport } = await import("./mqtt.ts");
+      return new MqttTransport(options);
+    }
     default:
       throw new AppError(
         "CONFIG_INVALID",

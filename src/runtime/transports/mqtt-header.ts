@@ -1,0 +1,28 @@
+/** As packets have them. */
+export interface UserProperties {
+  [name: string]: string | string[];
+}
+
+/** The user property of MQTT 5 that holds the header, in base64; as often as it takes, in order. */
+const HEADER_PROPERTY = "dora-header";
+
+/** A property's text has at most 65,535 bytes. */
+const PIECE_BYTES_MAX = 48_000;
+
+export function encodeHeader(header: Uint8Array): UserProperties | undefined {
+  if (header.length === 0) return undefined;
+  const pieces: string[] = [];
+  for (let start = 0; start < header.length; start += PIECE_BYTES_MAX) {
+    const piece = header.subarray(start, start + PIECE_BYTES_MAX);
+    pieces.push(Buffer.from(piece.buffer, piece.byteOffset, piece.length).toString("base64"));
+  }
+  return { [HEADER_PROPERTY]: pieces };
+}
+
+/** The header, or nothing for a message of another program. */
+export function decodeHeader(properties: UserProperties | undefined): Buffer {
+  const found = properties?.[HEADER_PROPERTY];
+  if (found === undefined) return Buffer.alloc(0);
+  const pieces = typeof found === "string" ? [found] : found;
+  return Buffer.concat(pieces.map((piece) => Buffer.from(piece, "base64")));
+}
