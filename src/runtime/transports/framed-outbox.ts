@@ -132,7 +132,8 @@ export class FramedOutbox implements Outbox {
   }
 
   async close(deadlineMs = CLOSE_TIMEOUT_MS): Promise<void> {
-    this.#closing ??= this.#closeWithin(deadlineMs);
+    if (this.#closing === undefined) this.#closing = this.#closeWithin(deadlineMs);
+    else setTimeout(() => this.#settleClosing?.(), deadlineMs).unref();
     await this.#closing;
   }
 

@@ -173,7 +173,7 @@ export interface Outbox {
   drained(signal?: AbortSignal): Promise<void>;
   /**
    * Ends the link: waits until all that was sent was taken at the other end, or the deadline is over;
-   * what was not taken by then is counted as lost. Safe to call twice.
+   * what was not taken by then is counted as lost. A further call may make the deadline an earlier one.
    */
   close(deadlineMs?: number): Promise<void>;
 }
