@@ -55,6 +55,10 @@ export class EventStream {
     return this.#state === "ended";
   }
 
+  get isPaused(): boolean {
+    return this.#state === "paused";
+  }
+
   get queues(): readonly InputQueue[] {
     return this.#queues;
   }

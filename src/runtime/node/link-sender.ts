@@ -1,6 +1,12 @@
 import type { OutgoingLink } from "../protocol/node-messages.ts";
 import type { Outbox, Payload } from "../transports/transport.ts";
 
+/** Kept by whoever hears of the outbox's connection. */
+export interface LinkConnection {
+  isConnected: boolean;
+  onLost: (() => void) | undefined;
+}
+
 /**
  * One link that leaves the node. Messages go in the order of the calls; one that finds the link full
  * waits, and so do those behind it.
@@ -8,15 +14,15 @@ import type { Outbox, Payload } from "../transports/transport.ts";
 export class LinkSender {
   readonly link: OutgoingLink;
   readonly #outbox: Outbox;
-  /** Kept by whoever hears of the outbox's connection. */
-  readonly #connection: { readonly isConnected: boolean };
+  readonly #connection: LinkConnection;
+  #isClosing = false;
   /** Settles when all that wait have gone; undefined where none waits. */
   #waiting: Promise<void> | undefined;
   readonly #givingUp = new AbortController();
   /** Messages that were given up, since the node stops and the link takes nothing. */
   dropped = 0;
 
-  constructor(link: OutgoingLink, outbox: Outbox, connection: { readonly isConnected: boolean }) {
+  constructor(link: OutgoingLink, outbox: Outbox, connection: LinkConnection) {
     this.link = link;
     this.#outbox = outbox;
     this.#connection = connection;
@@ -52,13 +58,29 @@ export class LinkSender {
     this.#givingUp.abort();
   }
 
+  /**
+   * From now on nobody waits for a receiver that is gone: when a whole dataflow stops, it does not come back,
+   * and this node's time is short.
+   */
+  stopWaitingForLost(): void {
+    const giveUp = (): void => {
+      this.giveUp();
+      if (this.#isClosing) void this.#outbox.close(0);
+    };
+    this.#connection.onLost = giveUp;
+    if (!this.#connection.isConnected) giveUp();
+  }
+
   /** Waits for what waits and for the other end to have taken all of it, so long at most. */
   async close(deadlineMs: number): Promise<void> {
     const timer = setTimeout(() => this.giveUp(), deadlineMs);
     const startMs = performance.now();
+    this.#isClosing = true;
     await this.#waiting;
     clearTimeout(timer);
-    await this.#outbox.close(Math.max(0, deadlineMs - (performance.now() - startMs)));
+    const isGivenUp = this.#givingUp.signal.aborted && !this.#connection.isConnected;
+    const restMs = Math.max(0, deadlineMs - (performance.now() - startMs));
+    await this.#outbox.close(isGivenUp ? 0 : restMs);
     this.giveUp();
   }
 

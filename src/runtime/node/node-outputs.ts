@@ -3,7 +3,7 @@ import { didYouMean } from "../../core/nearest-name.ts";
 import { OutputSchema } from "../formats/output-schema.ts";
 import type { NodeConfig, OutgoingLink, OutputConfig } from "../protocol/node-messages.ts";
 import type { Outbox, Payload } from "../transports/transport.ts";
-import { LinkSender } from "./link-sender.ts";
+import { type LinkConnection, LinkSender } from "./link-sender.ts";
 import { type NodeTransports, topicOf } from "./node-transports.ts";
 
 export interface OutputSetup {
@@ -162,13 +162,14 @@ export class NodeOutputs {
 
   async #open(link: OutgoingLink): Promise<LinkSender> {
     const transport = await this.#setup.transports.transport(link.transport);
-    const connection = { isConnected: true };
+    const connection: LinkConnection = { isConnected: true, onLost: undefined };
     const outbox: Outbox = await transport.openOutbox({
       endpoint: link.address,
       topic: topicOf(link.link, link.transport),
       token: this.#linkToken,
       onConnection: ({ status }) => {
         connection.isConnected = status === "reconnected";
+        if (!connection.isConnected) connection.onLost?.();
       },
     });
     return new LinkSender(link, outbox, connection);

@@ -149,6 +149,16 @@ export class Node implements AsyncIterable<NodeEvent>, AsyncDisposable {
     return this.#parameters;
   }
 
+  /** Whether the daemon has paused it: nothing but `stop` is given out. */
+  get isPaused(): boolean {
+    return this.#events.isPaused;
+  }
+
+  /** Messages that wait on all inputs. */
+  get queuedCount(): number {
+    return this.#events.queues.reduce((sum, { queued }) => sum + queued, 0);
+  }
+
   /** Whether `stop` was taken, or the node closed: no event follows. */
   get isEnded(): boolean {
     return this.#events.isEnded;
@@ -348,7 +358,7 @@ export class Node implements AsyncIterable<NodeEvent>, AsyncDisposable {
     this.#events.stop({ type: "stop", reason, graceMs });
     this.#settleStart?.();
     // A receiver that is gone, or does not read, must not hold up the end of this node.
-    for (const sender of this.#outputs.senders) if (!sender.isConnected) sender.giveUp();
+    for (const sender of this.#outputs.senders) sender.stopWaitingForLost();
     this.#giveUpAlarm ??= this.#scheduler.after(graceMs / 2, () => {
       for (const sender of this.#outputs.senders) sender.giveUp();
     });
