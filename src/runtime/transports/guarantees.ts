@@ -35,6 +35,15 @@ export const GUARANTEES = {
     hasWildcards: false,
     onReconnect: DIRECT_RECONNECT,
   },
+  grpc: {
+    kind: "grpc",
+    order: "per link",
+    delivery: "at most once",
+    payloadBytesMax: PAYLOAD_BYTES_MAX,
+    slowReceiver: "the sender waits",
+    hasWildcards: false,
+    onReconnect: DIRECT_RECONNECT,
+  },
   "redis, events": {
     kind: "redis",
     order: "per sender and topic",

@@ -32,6 +32,10 @@ export async function openTransport(
       const { WebSocketTransport } = await import("./websocket.ts");
       return new WebSocketTransport(options);
     }
+    case "grpc": {
+      const { GrpcTransport } = await import("./grpc.ts");
+      return new GrpcTransport(options);
+    }
     case "redis": {
       const { RedisTransport } = await import("./redis.ts");
       return new RedisTransport(options);
