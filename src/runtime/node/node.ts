@@ -132,7 +132,7 @@ export class Node implements AsyncIterable<NodeEvent>, AsyncDisposable {
     const { node: id, dataflow } = options;
     const dynamic =
       id === undefined ? undefined : { node: id, ...(dataflow === undefined ? {} : { dataflow }) };
-    const place = findPlace(options.environment ?? process.env, dynamic, LIBRARY);
+    const place = findPlace(options.environment ?? process.env, dynamic, libraryName());
     const daemon = new DaemonLink(place.socketPath, place.hello);
     const config = await daemon.open();
     const node = new Node(daemon, config, options);
@@ -405,11 +405,15 @@ export class Node implements AsyncIterable<NodeEvent>, AsyncDisposable {
   readonly #atCrash = (): void => this.#events.current?.fail();
 }
 
-const LIBRARY = `dora-dataflow/node ${readVersion()}`;
-
-function readVersion(): string {
-  const text = readFileSync(new URL("../../../package.json", import.meta.url), "utf8");
-  return /"version": "([^"]+)"/.exec(text)?.[1] ?? "unknown";
+/** Code that was bundled has no package.json beside it. */
+function libraryName(): string {
+  const name = "dora-dataflow/node";
+  try {
+    const text = readFileSync(new URL("../../../package.json", import.meta.url), "utf8");
+    return `${name} ${/"version": "([^"]+)"/.exec(text)?.[1] ?? "of no version"}`;
+  } catch {
+    return name;
+  }
 }
 
 function sizeOf(payload: Uint8Array | readonly Uint8Array[]): number {

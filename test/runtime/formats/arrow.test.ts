@@ -41,8 +41,8 @@ test("arrays of one type and length share what stands around them, and keep thei
     expect(views).toBe(true);
     return bytesOf(encoded);
   });
-  const [first, second] = streams.map((stream) => [...arrowFormat.decode(stream)]);
-  expect([first[0], first[999], second[0], second[999]]).toEqual([1, 1, 2, 2]);
+  const values = streams.map((stream) => Array.from(arrowFormat.decode(stream), Number));
+  expect(values).toEqual([Array(1000).fill(1), Array(1000).fill(2)]);
 });
 
 test("a view of a larger buffer sends its own elements alone", () => {
