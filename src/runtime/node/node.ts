@@ -1,7 +1,6 @@
 import { readFileSync } from "node:fs";
 import { type Clock, systemClock } from "../../core/clock.ts";
 import { AppError } from "../../core/errors.ts";
-import { HOP_SENT, ALL_LINKS } from "../protocol/hops.ts";
 import type { DaemonMessage, NodeConfig, Parameters } from "../protocol/node-messages.ts";
 import { CLOSE_TIMEOUT_MS } from "../transports/transport.ts";
 import { DaemonLink } from "./daemon-link.ts";
@@ -9,23 +8,15 @@ import { EventStream } from "./event-stream.ts";
 import type { NodeEvent } from "./events.ts";
 import { GaugeReporter } from "./gauge-reporter.ts";
 import { HopRecorder } from "./hop-recorder.ts";
-import { encodeHeader } from "./message-header.ts";
-import { metadataToSend } from "./metadata.ts";
+import { MessageSender } from "./message-sender.ts";
 import { NodeInputs } from "./node-inputs.ts";
 import { NodeLog } from "./node-log.ts";
 import { NodeOutputs } from "./node-outputs.ts";
 import { type DynamicNode, findPlace } from "./node-place.ts";
 import { NodeTransports } from "./node-transports.ts";
+import { forgetProcessEnd, type ProcessEndListener, watchProcessEnd } from "./process-end.ts";
 import { type Alarm, type Scheduler, systemScheduler } from "./scheduler.ts";
-import {
-  CONTEXT_KEY,
-  formatTraceparent,
-  newSpanId,
-  newTraceId,
-  parseContext,
-  type TraceContext,
-} from "./trace.ts";
-import { encodeValue } from "./value-encoding.ts";
+import type { TraceContext } from "./trace.ts";
 
 /** Of the time that the daemon grants for the end, what the last messages get; the rest is for saying so. */
 const CLOSE_SHARE = 0.8;
@@ -69,6 +60,7 @@ export class Node implements AsyncIterable<NodeEvent>, AsyncDisposable {
   readonly #transports: NodeTransports;
   readonly #inputs: NodeInputs;
   readonly #outputs: NodeOutputs;
+  readonly #sender: MessageSender;
   readonly #gauges: GaugeReporter;
   #parameters: Parameters;
   /** Links that the daemon told of before it said `start`. */
@@ -113,6 +105,7 @@ export class Node implements AsyncIterable<NodeEvent>, AsyncDisposable {
         this.#events.tell({ type: "error", message: `link ${link} is not there: ${message}` });
       },
     });
+    this.#sender = new MessageSender(this.#clock, this.#hops);
     this.#gauges = new GaugeReporter({
       daemon,
       events: this.#events,
@@ -208,44 +201,8 @@ export class Node implements AsyncIterable<NodeEvent>, AsyncDisposable {
     if (output.isClosed || this.#closing !== undefined) {
       throw new AppError("NODE_CLOSED", `output "${id}" of node ${this.id} is closed`);
     }
-    const startUnixNs = this.#clock.nowUnixNs();
-    const parent = options?.parent ?? this.#events.current ?? contextOf(metadata);
-    const traceId = parent?.traceId ?? newTraceId();
-    const spanId = newSpanId();
-    let payloadBytes = 0;
-    let isFailed = true;
-    try {
-      const m = metadataToSend(metadata);
-      const encoding = encodeValue(value);
-      const message = encoding instanceof Promise ? await encoding : encoding;
-      payloadBytes = sizeOf(message.payload);
-      output.schema.check(message.schema);
-      const header = encodeHeader({
-        t: startUnixNs.toString(),
-        tp: formatTraceparent(traceId, spanId),
-        ...(parent === undefined || parent.traceState === "" ? {} : { ts: parent.traceState }),
-        e: message.encoding,
-        ...(m === undefined ? {} : { m }),
-      });
-      const sent = output.send(header, message.payload);
-      if (sent !== undefined) await sent;
-      isFailed = false;
-    } finally {
-      this.#hops.write({
-        kind: HOP_SENT,
-        isFailed,
-        port: output.index,
-        link: ALL_LINKS,
-        payloadBytes,
-        traceId,
-        spanId,
-        parentSpanId: parent?.spanId ?? "",
-        startUnixNs,
-        endUnixNs: this.#clock.nowUnixNs(),
-        sentUnixNs: 0n,
-        receivedUnixNs: 0n,
-      });
-    }
+    const parent = options?.parent ?? this.#events.current;
+    await this.#sender.send(output, { value, metadata, parent });
   }
 
   /** Ends outputs: their receivers are told, once they have everything. Errors: `OUTPUT_UNKNOWN`. */
@@ -271,8 +228,7 @@ export class Node implements AsyncIterable<NodeEvent>, AsyncDisposable {
   }
 
   async #begin(config: NodeConfig): Promise<void> {
-    process.on("exit", this.#atExit);
-    process.on("uncaughtExceptionMonitor", this.#atCrash);
+    watchProcessEnd(this.#atProcessEnd);
     const started = new Promise<void>((resolve) => (this.#settleStart = resolve));
     await Promise.all(config.inputs.map((input) => this.#inputs.add(input)));
     this.#daemon.listen({
@@ -385,8 +341,7 @@ export class Node implements AsyncIterable<NodeEvent>, AsyncDisposable {
     this.#daemon.send({ type: "finished" });
     this.#gauges.stop();
     this.#giveUpAlarm?.cancel();
-    process.off("exit", this.#atExit);
-    process.off("uncaughtExceptionMonitor", this.#atCrash);
+    forgetProcessEnd(this.#atProcessEnd);
     await this.#daemon.close(CLOSE_TIMEOUT_MS);
     await this.#transports.close();
   }
@@ -396,13 +351,14 @@ export class Node implements AsyncIterable<NodeEvent>, AsyncDisposable {
     this.log.flush();
   }
 
-  /** Writes to a local socket are with the system when the call returns: nothing of them is lost here. */
-  readonly #atExit = (): void => {
-    this.#events.finishCurrent();
-    this.#flush();
+  readonly #atProcessEnd: ProcessEndListener = {
+    onCrash: () => this.#events.current?.fail(),
+    // Writes to a local socket are with the system when the call returns: nothing of them is lost here.
+    onExit: () => {
+      this.#events.finishCurrent();
+      this.#flush();
+    },
   };
-
-  readonly #atCrash = (): void => this.#events.current?.fail();
 }
 
 /** Code that was bundled has no package.json beside it. */
@@ -414,14 +370,4 @@ function libraryName(): string {
   } catch {
     return name;
   }
-}
-
-function sizeOf(payload: Uint8Array | readonly Uint8Array[]): number {
-  if (payload instanceof Uint8Array) return payload.length;
-  return payload.reduce((sum, piece) => sum + piece.length, 0);
-}
-
-function contextOf(metadata: Parameters | undefined): TraceContext | undefined {
-  const context = metadata?.[CONTEXT_KEY];
-  return typeof context === "string" ? parseContext(context) : undefined;
 }
