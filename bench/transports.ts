@@ -1,7 +1,9 @@
 /**
  * Messages between two processes: one-way latency and messages a second, each transport and size.
  *
- *     node bench/transports.ts [--kind socket,tcp] [--sizes 8,4000000] [--seconds 1]
+ *     node bench/transports.ts [--kind socket,redis/tasks] [--sizes 8,4000000] [--seconds 1]
+ *
+ * Brokers are those of DORA_BENCH_REDIS and DORA_BENCH_MQTT, such as redis://127.0.0.1:6379.
  *
  * Latency: one message at a time, the next once the one before has arrived; from before `send` to the
  * receiver's `onMessage`, by the machine's one monotonic clock. The receiver hands large payloads back.
@@ -13,11 +15,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { z } from "zod";
-import { GUARANTEES } from "../src/runtime/transports/guarantees.ts";
 import { openTransport, type TransportOptions } from "../src/runtime/transports/open-transport.ts";
 import type { Inbox, Outbox } from "../src/runtime/transports/transport.ts";
 import { machineLine } from "./process-usage.ts";
 
+const KINDS = "socket,tcp,websocket,grpc,redis/events,redis/tasks,mqtt";
 const SIZES = [8, 64, 512, 4_096, 40_960, 131_072, 409_600, 4_000_000, 40_000_000];
 const TOPIC = "bench/in";
 const TOKEN = "bench";
@@ -31,9 +33,12 @@ const RATE = 2;
 const RATE_LAST = 3;
 /** So many messages are sent between two looks at the clock and the link. */
 const BURST_BYTES = 256 * 1024;
+const ARRIVAL_TIMEOUT_MS = 20_000;
 
 const Plan = z.object({
   kind: z.string(),
+  /** As it is printed. */
+  label: z.string(),
   settings: z.record(z.string(), z.unknown()),
   endpoint: z.string(),
   sizes: z.array(z.number()),
@@ -59,7 +64,7 @@ interface Row {
 async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
-      kind: { type: "string", default: Object.keys(GUARANTEES).join(",") },
+      kind: { type: "string", default: KINDS },
       sizes: { type: "string", default: SIZES.join(",") },
       seconds: { type: "string", default: "1" },
       "no-ring": { type: "boolean", default: false },
@@ -71,12 +76,15 @@ async function main(): Promise<void> {
   for (const kind of values.kind.split(",")) {
     const folder = mkdtempSync(join(tmpdir(), "dora-bench-"));
     const ringFolder = mkdtempSync("/dev/shm/dora-bench-");
-    const settings = values["no-ring"] ? {} : { ringFolder };
+    const [name = "", mode] = kind.split("/");
+    const ring = values["no-ring"] ? {} : { ringFolder };
+    const settings = mode === undefined ? ring : { redis: { mode } };
     try {
       await measure({
-        kind,
+        kind: name,
+        label: kind,
         settings,
-        endpoint: endpointOf(kind, folder),
+        endpoint: endpointOf(name, folder),
         sizes: values.sizes.split(",").map(Number),
         seconds: Number(values.seconds),
       });
@@ -98,7 +106,7 @@ function endpointOf(kind: string, folder: string): string {
 async function measure(plan: Plan): Promise<void> {
   if (plan.endpoint === "") {
     console.log(
-      `| ${plan.kind} | not measured: DORA_BENCH_${plan.kind.toUpperCase()} names no broker |`,
+      `| ${plan.label} | not measured: DORA_BENCH_${plan.kind.toUpperCase()} names no broker |`,
     );
     return;
   }
@@ -118,14 +126,12 @@ async function measure(plan: Plan): Promise<void> {
   await new Promise((resolve) => child.once("exit", resolve));
 }
 
-/** Messages that the receiver says have arrived. */
+/** What the receiver says has arrived. */
 class Arrivals {
   readonly endpoint: Promise<string>;
   arrivedNs = 0n;
-  #count = 0;
   #tell: (endpoint: string) => void = () => {};
-  #wake: (() => void) | undefined;
-  #wanted = 0;
+  #told: ((count: number) => void) | undefined;
 
   constructor() {
     this.endpoint = new Promise((resolve) => {
@@ -138,20 +144,21 @@ class Arrivals {
       this.#tell(arrival.endpoint);
       return;
     }
-    this.#count += arrival.count;
     this.arrivedNs = BigInt(arrival.arrivedNs);
-    if (this.#count >= this.#wanted) this.#wake?.();
+    this.#told?.(arrival.count);
+    this.#told = undefined;
   }
 
-  /** Until so many more messages than at the last call have arrived, or none has for long. */
-  async next(count: number): Promise<void> {
-    this.#wanted = count;
-    if (this.#count < count) {
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve;
-      });
-    }
-    this.#count -= count;
+  /** How many have arrived when the receiver tells of a message that it is to tell of; 0 if it does not. */
+  async next(send: () => void): Promise<number> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => resolve(0), ARRIVAL_TIMEOUT_MS);
+      this.#told = (count): void => {
+        clearTimeout(timer);
+        resolve(count);
+      };
+      send();
+    });
   }
 }
 
@@ -168,15 +175,14 @@ async function measureSize(
   header[0] = LATENCY;
   for (let index = -Math.ceil(count / 5); index < count; index++) {
     const startedNs = process.hrtime.bigint();
-    outbox.send(header, payload);
-    await arrivals.next(1);
+    await arrivals.next(() => outbox.send(header, payload));
     if (index >= 0) timesUs.push(Number(arrivals.arrivedNs - startedNs) / 1000);
     await outbox.drained();
   }
   timesUs.sort((left, right) => left - right);
   const { perSecond, lost } = await measureRate(plan, { header, payload }, link);
   const at = (share: number): number => timesUs[Math.floor(timesUs.length * share)] ?? 0;
-  return { kind: plan.kind, size, p50Us: at(0.5), p99Us: at(0.99), perSecond, lost };
+  return { kind: plan.label, size, p50Us: at(0.5), p99Us: at(0.99), perSecond, lost };
 }
 
 async function measureRate(
@@ -185,7 +191,6 @@ async function measureRate(
   { outbox, arrivals }: { readonly outbox: Outbox; readonly arrivals: Arrivals },
 ): Promise<{ readonly perSecond: number; readonly lost: number }> {
   const { header, payload } = message;
-  const before = outbox.stats.lostMessages + outbox.stats.droppedMessages;
   const startedNs = process.hrtime.bigint();
   const endMs = performance.now() + plan.seconds * 1000;
   const burst = Math.max(1, Math.floor(BURST_BYTES / (payload.length + 200)));
@@ -201,12 +206,9 @@ async function measureRate(
   }
   const last = Buffer.from(header);
   last[0] = RATE_LAST;
-  outbox.send(last, payload);
-  count++;
-  await arrivals.next(count);
+  const arrived = await arrivals.next(() => outbox.send(last, payload));
   const seconds = Number(arrivals.arrivedNs - startedNs) / 1e9;
-  const lost = outbox.stats.lostMessages + outbox.stats.droppedMessages - before;
-  return { perSecond: count / seconds, lost };
+  return { perSecond: arrived / seconds, lost: count + 1 - arrived };
 }
 
 async function receive(plan: Plan): Promise<void> {

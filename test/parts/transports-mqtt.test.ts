@@ -32,14 +32,14 @@ describe.skipIf(part.path === undefined)(`Mosquitto (${part.hint})`, () => {
     rmSync(folder, { recursive: true, force: true });
   });
 
-  function startMosquitto(settings: string): Promise<Broker> {
+  function startMosquitto(settings: string, queuedMax = 100_000): Promise<Broker> {
     return startBroker(part.path ?? "", (port) => {
       const file = join(folder, `${port}.conf`);
       // The tests send faster than the default of 1,000 messages that may wait for one receiver.
       const lines = [
         `listener ${port} 127.0.0.1`,
         settings,
-        "max_queued_messages 100000",
+        `max_queued_messages ${queuedMax}`,
         "user root",
       ];
       writeFileSync(file, lines.join("\n"));
@@ -139,6 +139,32 @@ describe.skipIf(part.path === undefined)(`Mosquitto (${part.hint})`, () => {
     link.resume();
     await receiver.received(200);
     expect(receiver.numbers()).toEqual(UP_TO_200);
+  });
+
+  test("what the broker drops for want of room is counted by the receiver", async () => {
+    const small = await startMosquitto("allow_anonymous true", 50);
+    onTestFinished(() => small.stop());
+    const endpoint = `mqtt://127.0.0.1:${small.port}`;
+    const transport = new MqttTransport();
+    const receiver = new RecordingReceiver();
+    const inbox = await openInbox(transport, endpoint);
+    const link = await inbox.accept({ topic: "full", token: "" }, receiver);
+    const outbox = await openOutbox(transport, { endpoint, topic: "full", token: "" });
+    link.pause();
+    let sent = 0;
+    while (sent < 200) {
+      if (outbox.send(Buffer.alloc(0), numbered(sent++, 20_000)) !== "sent") await outbox.drained();
+    }
+    link.resume();
+    await receiver.received(50);
+    await expect
+      .poll(() => {
+        outbox.send(Buffer.alloc(0), numbered(sent++));
+        return link.stats.lostMessages;
+      })
+      .toBeGreaterThan(0);
+    await outbox.close();
+    await expect.poll(() => receiver.count + link.stats.lostMessages).toBe(sent);
   });
 
   test("a lost connection, of the sender or the receiver, loses no message", async () => {

@@ -60,7 +60,7 @@ export class GrpcLink implements FramedLink {
       }
     });
     stream.on("response", (headers) => this.#readStatus(headers));
-    stream.on("trailers", (trailers) => this.#readStatus(trailers));
+    stream.on("trailers", (trailers: http2.IncomingHttpHeaders) => this.#readStatus(trailers));
     stream.on("drain", () => events.onRoom());
     stream.on("error", (error) => (this.#reason = errorMessage(error)));
     stream.once("close", () => {
@@ -123,9 +123,8 @@ export class GrpcLink implements FramedLink {
   #readStatus(headers: http2.IncomingHttpHeaders): void {
     const status = headers["grpc-status"];
     if (status === undefined) {
-      if (headers[":status"] !== undefined && Number(headers[":status"]) !== 200) {
-        this.#reason = `it answered ${headers[":status"]}`;
-      }
+      const httpStatus = Number(headers[":status"] ?? 200);
+      if (httpStatus !== 200) this.#reason = `it answered ${httpStatus}`;
       return;
     }
     const text = headers["grpc-message"];

@@ -1,7 +1,8 @@
 import type { DoneCallback, IPublishPacket, MqttClient } from "mqtt";
 import { AppError } from "../../core/errors.ts";
 import { connectMqtt, type MqttClientOptions } from "./mqtt-client.ts";
-import { decodeHeader } from "./mqtt-header.ts";
+import { GapWatch } from "./gap-watch.ts";
+import { decodeHeader, decodeNumber } from "./mqtt-header.ts";
 import type { InboxLink, InboxStats, LinkReceiver } from "./transport.ts";
 
 /** A message at which the receiver failed is given to it again after this time. */
@@ -19,6 +20,7 @@ export interface MqttLinkOptions extends Omit<MqttClientOptions, "onConnection" 
 export class MqttLink implements InboxLink {
   readonly stats: InboxStats = { receivedMessages: 0, receivedBytes: 0, lostMessages: 0 };
   readonly #receiver: LinkReceiver;
+  readonly #gaps = new GapWatch();
   #client: MqttClient | undefined;
   #isPaused = false;
   #isClosed = false;
@@ -76,7 +78,13 @@ export class MqttLink implements InboxLink {
   /** Takes one message; the broker is told so, and the next is read, when the receiver is done with it. */
   async #take(packet: IPublishPacket, done: DoneCallback): Promise<void> {
     while (this.#isPaused && !this.#isClosed) await this.#resumed();
-    const header = decodeHeader(packet.properties?.userProperties);
+    const properties = packet.properties?.userProperties;
+    const header = decodeHeader(properties);
+    const sent = decodeNumber(properties);
+    // What the broker dropped, it told nobody: only the numbers that are missing say so.
+    if (sent !== undefined) {
+      this.stats.lostMessages += this.#gaps.missingBefore(sent.outbox, sent.number);
+    }
     const payload =
       typeof packet.payload === "string" ? Buffer.from(packet.payload) : packet.payload;
     this.stats.receivedMessages++;

@@ -1,9 +1,10 @@
+import { randomBytes } from "node:crypto";
 import type { MqttClient } from "mqtt";
 import { AppError } from "../../core/errors.ts";
 import { BrokerOutbox, type BrokerSender } from "./broker-outbox.ts";
 import { GUARANTEES } from "./guarantees.ts";
 import { connectMqtt } from "./mqtt-client.ts";
-import { encodeHeader } from "./mqtt-header.ts";
+import { encodeProperties } from "./mqtt-header.ts";
 import { MqttLink } from "./mqtt-link.ts";
 import { isPieces } from "./payload.ts";
 import type { TcpTransportOptions, TlsSettings } from "./tcp.ts";
@@ -115,6 +116,8 @@ class MqttInbox implements Inbox {
 class MqttSender implements BrokerSender {
   readonly #client: MqttClient;
   readonly #topic: string;
+  readonly #outbox = randomBytes(8).toString("hex");
+  #number = 0;
   /** Messages of which the broker has just said that nobody listens. */
   readonly #unheard = new Set<number | undefined>();
 
@@ -132,10 +135,13 @@ class MqttSender implements BrokerSender {
     const bytes = isPieces(payload)
       ? Buffer.concat(payload)
       : Buffer.from(payload.buffer, payload.byteOffset, payload.length);
-    const userProperties = encodeHeader(header);
-    const properties = userProperties === undefined ? {} : { properties: { userProperties } };
+    const userProperties = encodeProperties(header, `${this.#outbox}:${this.#number}`);
+    this.#number = (this.#number + 1) >>> 0;
     try {
-      const sent = await this.#client.publishAsync(this.#topic, bytes, { qos: 1, ...properties });
+      const sent = await this.#client.publishAsync(this.#topic, bytes, {
+        qos: 1,
+        properties: { userProperties },
+      });
       return !this.#unheard.delete(sent?.messageId);
     } catch {
       // The broker does not allow it, or the client was closed.

@@ -1,12 +1,10 @@
+import { GapWatch } from "./gap-watch.ts";
 import { connectRedis, type RedisClient, type RedisClientOptions } from "./redis-client.ts";
 import { type Envelope, readEnvelope } from "./redis-envelope.ts";
 import type { InboxLink, InboxStats, LinkReceiver } from "./transport.ts";
 
 /** What a paused link keeps; Redis cannot be made to wait, so that further events are lost, and counted. */
 export const HELD_EVENTS_BYTES_MAX = 4 * 1024 * 1024;
-
-/** Outboxes whose numbers are watched for gaps; the one not heard of for longest is forgotten. */
-const OUTBOXES_MAX = 10_000;
 
 export interface RedisLinkOptions {
   readonly endpoint: string;
@@ -25,8 +23,7 @@ interface HeldEvent {
 export class RedisEvents implements InboxLink {
   readonly stats: InboxStats = { receivedMessages: 0, receivedBytes: 0, lostMessages: 0 };
   readonly #receiver: LinkReceiver;
-  /** The number that the next event of each outbox should have. */
-  readonly #expected = new Map<string, number>();
+  readonly #gaps = new GapWatch();
   #client: RedisClient | undefined;
   #held: HeldEvent[] = [];
   #heldBytes = 0;
@@ -76,7 +73,9 @@ export class RedisEvents implements InboxLink {
   #hear(value: Buffer, topic: string): void {
     if (this.#isClosed) return;
     const event = readEnvelope(value);
-    this.#countGap(event);
+    const { outbox, number } = event;
+    // Events that Redis could not deliver are known by the numbers that are missing.
+    if (outbox !== undefined) this.stats.lostMessages += this.#gaps.missingBefore(outbox, number);
     if (!this.#isPaused && this.#held.length === 0) {
       this.#deliver(event, topic);
     } else if (this.#heldBytes + value.length > HELD_EVENTS_BYTES_MAX) {
@@ -85,19 +84,6 @@ export class RedisEvents implements InboxLink {
       this.#held.push({ event, topic });
       this.#heldBytes += value.length;
     }
-  }
-
-  /** Events that Redis could not deliver are known by the numbers that are missing. */
-  #countGap({ outbox, number }: Envelope): void {
-    if (outbox === undefined) return;
-    const expected = this.#expected.get(outbox);
-    if (expected !== undefined) this.stats.lostMessages += (number - expected) >>> 0;
-    // Set anew, so that the map's first is the one not heard of for longest.
-    this.#expected.delete(outbox);
-    this.#expected.set(outbox, (number + 1) >>> 0);
-    if (this.#expected.size <= OUTBOXES_MAX) return;
-    const [oldest] = this.#expected.keys();
-    if (oldest !== undefined) this.#expected.delete(oldest);
   }
 
   #deliverHeld(): void {
