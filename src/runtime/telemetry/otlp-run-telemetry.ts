@@ -3,6 +3,7 @@ import type { Resource } from "@opentelemetry/resources";
 import type { ReadableLogRecord } from "@opentelemetry/sdk-logs";
 import type { ResourceMetrics } from "@opentelemetry/sdk-metrics";
 import type { ReadableSpan } from "@opentelemetry/sdk-trace";
+import type { AttributeMap } from "../../core/any-value.ts";
 import type { Clock } from "../../core/clock.ts";
 import { systemClock } from "../../core/clock.ts";
 import { toAttributeMap } from "../../telemetry/log-attributes.ts";
@@ -29,6 +30,8 @@ const METRICS_INTERVAL_MS = 10_000;
 const RETIRE_MS = 300_000;
 /** Dataflows and nodes whose notes have a resource of their own. */
 const NOTE_SOURCES_MAX = 1000;
+/** Whom a note is about: in its resource, not among its attributes. */
+const SOURCE_KEYS: ReadonlySet<string> = new Set(["dora.dataflow.id", "dora.dataflow.name", "dora.node.id", "dora.node.name"]);
 
 export interface RunTelemetryOptions {
   readonly endpoints: OtlpEndpoints;
@@ -177,7 +180,7 @@ export class OtlpRunTelemetry implements RunTelemetry {
         timeUnixNs: this.#clock.nowUnixNs(),
         level,
         message,
-        attributes: toAttributeMap(attributes),
+        attributes: withoutSource(toAttributeMap(attributes)),
         traceId: "",
         spanId: "",
       }),
@@ -203,12 +206,12 @@ export class OtlpRunTelemetry implements RunTelemetry {
     this.#sampler.flush(this.#clock.monotonicMs());
     const { promise: isLate, resolve } = Promise.withResolvers<void>();
     const timer = setTimeout(resolve, deadlineMs);
-    const all = Promise.all([
+    // The queues keep the deadline themselves, and count what they still hold then.
+    await Promise.all([
       this.#logs.close(deadlineMs),
       this.#spans.close(deadlineMs),
-      this.exportMetrics(),
+      Promise.race([this.exportMetrics(), isLate]),
     ]);
-    await Promise.race([all, isLate]);
     await Promise.race([this.#exporters.close(), isLate]);
     clearTimeout(timer);
     const { logs, spans } = this.losses;
@@ -356,6 +359,10 @@ export class OtlpRunTelemetry implements RunTelemetry {
     if (message === undefined) log.info("the log service takes telemetry again", { signal });
     else log.warn("the log service takes no telemetry", { signal, "exception.message": message });
   }
+}
+
+function withoutSource(attributes: AttributeMap): AttributeMap {
+  return new Map([...attributes].filter(([key]) => !SOURCE_KEYS.has(key)));
 }
 
 function metricsIntervalMs(): number {
