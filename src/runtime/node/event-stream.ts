@@ -245,9 +245,7 @@ function open(
 ): ReceivedMessage {
   if (item.kind === "tick") return tickMessage(item.unixNs);
   if (item.kind === "entry") return entryMessage(item.entry, item.unixNs);
-  const { header, payload, receivedUnixNs } = item;
-  return readMessage(header, payload, {
-    receivedUnixNs,
-    recycle: () => queue.recycle(payload),
-  });
+  const { header, payload, topic, receivedUnixNs } = item;
+  const recycle = (): void => queue.recycle(payload);
+  return readMessage(header, { payload, topic, receivedUnixNs, recycle });
 }

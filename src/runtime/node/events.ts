@@ -85,6 +85,11 @@ export class InputEvent {
     return this.#message.encoding;
   }
 
+  /** What it was sent to: the link's id, or a broker's topic, which matters where the input has wildcards. */
+  get topic(): string {
+    return this.#message.topic;
+  }
+
   /** When it was sent, by the sender's clock: Unix nanoseconds. */
   get sentUnixNs(): bigint {
     return this.#message.sentUnixNs;

@@ -36,10 +36,12 @@ export class GaugeReporter {
   #report(): void {
     const { daemon, events, connections } = this.#setup;
     const use = performance.eventLoopUtilization();
+    // No number where no time has passed, and a hair above 1 where clocks round.
+    const { utilization } = performance.eventLoopUtilization(use, this.#lastUse);
     daemon.trySend({
       type: "gauges",
       gauges: {
-        eventLoopUtilization: performance.eventLoopUtilization(use, this.#lastUse).utilization,
+        eventLoopUtilization: Number.isNaN(utilization) ? 0 : Math.min(1, utilization),
         connections: connections(),
         inputs: events.queues.map((queue) => ({
           input: queue.config.id,

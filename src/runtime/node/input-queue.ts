@@ -7,6 +7,8 @@ export interface QueuedMessage {
   readonly kind: "message";
   readonly header: Uint8Array;
   readonly payload: Uint8Array;
+  /** What it was sent to: the link, or a broker's topic. */
+  readonly topic: string;
   readonly receivedUnixNs: bigint;
   /** It was handled, or dropped: what a broker waits for. */
   readonly done?: () => void;

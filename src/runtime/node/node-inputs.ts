@@ -3,7 +3,7 @@ import { errorMessage } from "../../core/errors.ts";
 import type { InputConfig, InputSource } from "../protocol/node-messages.ts";
 import type { InboxLink, LinkReceiver } from "../transports/transport.ts";
 import type { EventStream } from "./event-stream.ts";
-import type { InputQueue } from "./input-queue.ts";
+import type { InputQueue, QueuedMessage } from "./input-queue.ts";
 import { InputWatch } from "./input-watch.ts";
 import { IntervalTimer } from "./interval-timer.ts";
 import { type NodeTransports, topicOf } from "./node-transports.ts";
@@ -165,17 +165,16 @@ export class NodeInputs {
   #receiver(input: OpenInput, isConfirmed: boolean): LinkReceiver {
     const { clock, events, onEnded } = this.#setup;
     const { queue, watch } = input;
-    const receive = (header: Uint8Array, payload: Uint8Array, done?: () => void): void => {
+    const receive = (message: Omit<QueuedMessage, "kind" | "receivedUnixNs">): void => {
       watch?.touch();
       const receivedUnixNs = clock.nowUnixNs();
-      const message = { kind: "message", header, payload, receivedUnixNs } as const;
-      events.receive(queue, done === undefined ? message : { ...message, done });
+      events.receive(queue, { kind: "message", ...message, receivedUnixNs });
     };
     return {
-      onMessage: (header, payload) =>
+      onMessage: (header, payload, topic) =>
         isConfirmed
-          ? new Promise((done) => receive(header, payload, done))
-          : receive(header, payload),
+          ? new Promise((done) => receive({ header, payload, topic, done }))
+          : receive({ header, payload, topic }),
       onEnd: () => {
         watch?.stop();
         events.closeInput(queue, "ended");

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { LinkTransport, NodeConfig, TransportKind } from "../protocol/node-messages.ts";
-import { openTransport } from "../transports/open-transport.ts";
+import { openTransport, type TransportOptions } from "../transports/open-transport.ts";
 import type { TlsSettings } from "../transports/tcp.ts";
 import type { Inbox, Transport } from "../transports/transport.ts";
 
@@ -82,6 +82,7 @@ export class NodeTransports {
       const transport = openTransport(link.kind, {
         ringFolder: this.#config.runDirectory,
         tls: tlsOf(link),
+        redis: redisOf(link),
       });
       found = { kind: link.kind, transport, inbox: undefined };
       this.#open.set(key, found);
@@ -120,6 +121,15 @@ function tlsOf({ options }: LinkTransport): TlsSettings {
     ...(cert === undefined ? {} : { cert }),
     ...(key === undefined ? {} : { key }),
     ...(ca === undefined ? {} : { ca }),
+  };
+}
+
+function redisOf({ options }: LinkTransport): NonNullable<TransportOptions["redis"]> {
+  const { mode, group, idleMs } = options;
+  return {
+    ...(mode === "events" || mode === "tasks" ? { mode } : {}),
+    ...(typeof group === "string" ? { group } : {}),
+    ...(typeof idleMs === "number" ? { idleMs } : {}),
   };
 }
 

@@ -10,6 +10,8 @@ export interface ReceivedMessage {
   /** The span of the send. */
   readonly context: TraceContext | undefined;
   readonly payload: Uint8Array;
+  /** What it was sent to: the link, or a broker's topic; "" of what came by no link. */
+  readonly topic: string;
   readonly sentUnixNs: bigint;
   readonly receivedUnixNs: bigint;
   /** Gives the payload's memory back. */
@@ -19,18 +21,24 @@ export interface ReceivedMessage {
 const NO_METADATA: Parameters = {};
 const NO_PAYLOAD = new Uint8Array(0);
 
-/** Errors: `ShapeError` for a header that is none. */
+/**
+ * Reads a message as it came. Programs that are no nodes send by brokers without a header: their messages
+ * are bytes, and begin a trace.
+ *
+ * Errors: `ShapeError` for a header that is none.
+ */
 export function readMessage(
   header: Uint8Array,
-  payload: Uint8Array,
-  received: { readonly receivedUnixNs: bigint; readonly recycle?: () => void },
+  received: Pick<ReceivedMessage, "payload" | "topic" | "receivedUnixNs" | "recycle">,
 ): ReceivedMessage {
+  if (header.length === 0) {
+    return { ...tickMessage(received.receivedUnixNs), encoding: "bytes", ...received };
+  }
   const { t, tp, ts, e, m } = readHeader(header);
   return {
     encoding: e,
     metadata: m ?? NO_METADATA,
     context: parseTraceparent(tp, ts),
-    payload,
     sentUnixNs: BigInt(t),
     ...received,
   };
@@ -43,6 +51,7 @@ export function tickMessage(unixNs: bigint): ReceivedMessage {
     metadata: NO_METADATA,
     context: undefined,
     payload: NO_PAYLOAD,
+    topic: "",
     sentUnixNs: unixNs,
     receivedUnixNs: unixNs,
   };

@@ -98,7 +98,7 @@ function openQueue(queuePolicy: "drop_oldest" | "backpressure", queueSize: numbe
 
 function message(number: number): Extract<Queued, { kind: "message" }> {
   const payload = Uint8Array.of(number);
-  return { kind: "message", header: payload, payload, receivedUnixNs: 0n };
+  return { kind: "message", header: payload, payload, topic: "", receivedUnixNs: 0n };
 }
 
 function numbersOf(queue: InputQueue): readonly (number | undefined)[] {
