@@ -8,7 +8,7 @@ import type { Clock } from "../core/clock.ts";
 import { AppError } from "../core/errors.ts";
 import type { Logger } from "../telemetry/logger.ts";
 import type { ApiContext, ApiStore, MetricsRenderer, ServiceStatus } from "./api-context.ts";
-import { answerError } from "./error-answer.ts";
+import { answerError } from "../collector/error-answer.ts";
 import type { ApiLimits } from "./limits.ts";
 import { API_LIMITS, BODY_BYTES_MAX } from "./limits.ts";
 import { LIVE_PATH, LiveSearch } from "./live-search.ts";

@@ -1,5 +1,4 @@
 import type { IncomingMessage } from "node:http";
-import { STATUS_CODES } from "node:http";
 import type { Duplex } from "node:stream";
 import type { WebSocket } from "ws";
 import { WebSocketServer } from "ws";
@@ -8,9 +7,9 @@ import { AppError } from "../core/errors.ts";
 import type { Filter } from "../core/filter.ts";
 import type { FollowBatch } from "../log-store/log-store.ts";
 import type { ApiContext } from "./api-context.ts";
-import { answerError } from "./error-answer.ts";
+import { answerError, refuseUpgrade } from "../collector/error-answer.ts";
 import { LIVE_BACKLOG_MAX, LIVE_MESSAGE_BYTES_MAX } from "./limits.ts";
-import { isOriginAllowed } from "./origin.ts";
+import { isOriginAllowed } from "../collector/origin.ts";
 import { QuerySlots } from "./query-slots.ts";
 import { parseParameters, readFilterQuery, wholeNumber } from "./request-parameters.ts";
 
@@ -82,7 +81,7 @@ export class LiveSearch {
     try {
       admitted = this.#admit(request);
     } catch (error) {
-      this.#refuse(socket, error);
+      refuseUpgrade(socket, answerError(error, this.#context.log));
       return;
     }
     // Also where the handshake fails, and where it succeeds and ends later.
@@ -126,21 +125,6 @@ export class LiveSearch {
     const { filter } = readFilterQuery(parameters.query);
     const release = this.#slots.acquire(principal ?? request.socket.remoteAddress ?? "");
     return { filter, backlog: parameters.backlog, release };
-  }
-
-  #refuse(socket: Duplex, error: unknown): void {
-    const { httpStatus, headers, body } = answerError(error, this.#context.log);
-    const bytes = Buffer.from(JSON.stringify(body));
-    const lines = Object.entries({
-      ...headers,
-      "content-type": "application/json; charset=utf-8",
-      "content-length": String(bytes.length),
-      "x-content-type-options": "nosniff",
-      connection: "close",
-    }).map(([name, value]) => `${name}: ${value}\r\n`);
-    const status = `HTTP/1.1 ${httpStatus} ${STATUS_CODES[httpStatus] ?? ""}\r\n`;
-    socket.once("finish", () => socket.destroy());
-    socket.end(Buffer.concat([Buffer.from(`${status}${lines.join("")}\r\n`), bytes]));
   }
 
   async #serve(client: WebSocket, { filter, backlog }: Admitted): Promise<void> {

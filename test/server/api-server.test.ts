@@ -191,7 +191,7 @@ describe("failures", () => {
     const fault = await refusal(await ask());
     expect(fault).toMatchObject({ status: 500, code: "INTERNAL" });
     expect(JSON.stringify(fault)).not.toContain("secret");
-    expect(logged).toEqual(["a query failed"]);
+    expect(logged).toEqual(["a request failed"]);
 
     error = new AppError("QUERY_TOO_LARGE", "too many groups");
     expect(await refusal(await ask())).toMatchObject({ status: 400, message: "too many groups" });

@@ -4,7 +4,7 @@ import { connect } from "node:net";
 import { generate } from "selfsigned";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { WebSocket } from "ws";
-import { isOriginAllowed } from "../../src/server/origin.ts";
+import { isOriginAllowed } from "../../src/collector/origin.ts";
 import { QuerySlots } from "../../src/server/query-slots.ts";
 import { startApi } from "./scripted-store.ts";
 

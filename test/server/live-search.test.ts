@@ -208,7 +208,7 @@ describe("following", () => {
     const client = new Client(url);
     expect(await client.closed()).toBe(1011);
     expect(client.told).toEqual(["one", "error INTERNAL"]);
-    expect(logged).toEqual(["a query failed"]);
+    expect(logged).toEqual(["a request failed"]);
   });
 
   test("ends with the service, whose close waits for no silent client", async () => {

@@ -1,3 +1,5 @@
+import { STATUS_CODES } from "node:http";
+import type { Duplex } from "node:stream";
 import type { ErrorCode } from "../core/errors.ts";
 import { AppError, ERRORS, errorMessage } from "../core/errors.ts";
 import type { Logger } from "../telemetry/logger.ts";
@@ -34,18 +36,33 @@ const FRAMEWORK_CODES: ReadonlyMap<number, ErrorCode> = new Map([
   [503, "STORE_CLOSED"],
 ]);
 
+/** Answers a request for a WebSocket with an ordinary refusal, and closes its connection. */
+export function refuseUpgrade(socket: Duplex, { httpStatus, headers, body }: ErrorAnswer): void {
+  const bytes = Buffer.from(JSON.stringify(body));
+  const lines = Object.entries({
+    ...headers,
+    "content-type": "application/json; charset=utf-8",
+    "content-length": String(bytes.length),
+    "x-content-type-options": "nosniff",
+    connection: "close",
+  }).map(([name, value]) => `${name}: ${value}\r\n`);
+  const status = `HTTP/1.1 ${httpStatus} ${STATUS_CODES[httpStatus] ?? ""}\r\n`;
+  socket.once("finish", () => socket.destroy());
+  socket.end(Buffer.concat([Buffer.from(`${status}${lines.join("")}\r\n`), bytes]));
+}
+
 /** The answer for anything thrown. What is nobody's mistake but ours is logged, not told. */
 export function answerError(error: unknown, log: Logger): ErrorAnswer {
   if (error instanceof AppError) {
     if (ERRORS[error.code].httpStatus >= 500) {
-      log.error("a query failed", { code: error.code, error });
+      log.error("a request failed", { code: error.code, error });
     }
     return toAnswer(error);
   }
   const code = FRAMEWORK_CODES.get(frameworkStatus(error));
   if (code !== undefined) return toAnswer(new AppError(code, errorMessage(error)));
-  log.error("a query failed", { error });
-  return toAnswer(new AppError("INTERNAL", "the query failed; the service's log says why"));
+  log.error("a request failed", { error });
+  return toAnswer(new AppError("INTERNAL", "the request failed; the service's log says why"));
 }
 
 function toAnswer(error: AppError): ErrorAnswer {
