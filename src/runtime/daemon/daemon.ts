@@ -128,6 +128,11 @@ export class Daemon {
     return this.#context.socketPath;
   }
 
+  /** Of the process that kills the nodes when the daemon dies. */
+  get guardPid(): number | undefined {
+    return this.#context.guard.pid;
+  }
+
   /** Returns what ends it. */
   subscribe(listener: DaemonListener): () => void {
     this.#listeners.add(listener);

@@ -14,13 +14,12 @@ export function summariseFailure(
   const [first] = failures;
   const end = first?.end;
   if (first === undefined || end === undefined) return undefined;
-  const reached = new Set<NodeRun>([first]);
+  const reached = new Set<NodeRun>([first, ...stopped]);
   for (const node of reached) {
     for (const receiver of receiversOf(node)) {
       if ((receiver.end?.atUnixMs ?? 0) >= end.atUnixMs) reached.add(receiver);
     }
   }
-  for (const node of stopped) reached.add(node);
   reached.delete(first);
   return { node: first.id, end, tookDown: [...reached].map((node) => node.id) };
 }

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { onTestFinished } from "vitest";
+import { readDaemonMessage } from "../../../src/runtime/node/daemon-message.ts";
 import { Daemon, type DaemonOptions } from "../../../src/runtime/daemon/daemon.ts";
 import type { DaemonMessage } from "../../../src/runtime/protocol/node-messages.ts";
 import type {
@@ -154,7 +155,7 @@ export async function openDaemon(options: Partial<DaemonOptions> = {}): Promise<
         .output(node)
         .split("\n")
         .filter((line) => line.startsWith("{"))
-        .map((line): DaemonMessage => JSON.parse(line)),
+        .flatMap((line) => readDaemonMessage(Buffer.from(line)) ?? []),
     async until(isReached) {
       const deadline = Date.now() + 60_000;
       while (!isReached()) {

@@ -14,6 +14,7 @@
  */
 import { existsSync, writeFileSync } from "node:fs";
 import net from "node:net";
+import { readDaemonMessage } from "../../../src/runtime/node/daemon-message.ts";
 import { encodeJsonFrame, FrameReader } from "../../../src/runtime/protocol/frames.ts";
 import type { DaemonMessage, NodeMessage } from "../../../src/runtime/protocol/node-messages.ts";
 
@@ -37,8 +38,8 @@ function connect(): net.Socket {
   const frames = new FrameReader();
   opened.on("data", (chunk: Buffer) => {
     for (const { body } of frames.read(chunk)) {
-      const message: DaemonMessage = JSON.parse(body.toString());
-      take(message);
+      const message = readDaemonMessage(body);
+      if (message !== undefined) take(message);
     }
   });
   opened.on("error", () => {});
