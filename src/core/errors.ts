@@ -26,6 +26,10 @@ export const ERRORS = {
     httpStatus: 502,
     hint: "start it with `dora up`, and start the node by `dora start`; one that is started by hand needs `path: dynamic`",
   },
+  DATAFLOW_AMBIGUOUS: {
+    httpStatus: 409,
+    hint: "give the name or the id of one of them; `dora list` shows all",
+  },
   DATAFLOW_INVALID: {
     httpStatus: 400,
     hint: "correct the dataflow file; `dora validate FILE` shows all its problems",
@@ -110,6 +114,14 @@ export const ERRORS = {
   SERVICE_UNREACHABLE: {
     httpStatus: 502,
     hint: "start it with `dora serve`, or read a store's folder with --data-dir DIR",
+  },
+  START_FAILED: {
+    httpStatus: 500,
+    hint: "see the end of its log, which the message names, and start it in the foreground",
+  },
+  STATE_UNWRITABLE: {
+    httpStatus: 500,
+    hint: "check the folder's permissions and the free space, or set DORA_STATE_DIR",
   },
   STORE_CLOSED: { httpStatus: 503, hint: "the service is stopping; send again" },
   STORE_CORRUPT: {
