@@ -57,6 +57,10 @@ const MISPLACED: readonly { readonly what: string; readonly bytes: Buffer }[] = 
     ]),
   },
   { what: "a frame of the other side", bytes: encodeNumbers(FRAME.taken, [1, 1]) },
+  {
+    what: "a message after the close",
+    bytes: Buffer.concat([encodeFrame(FRAME.close), encodeFrame(FRAME.message)]),
+  },
   { what: "an unknown type", bytes: head(99, 0, 0) },
   { what: "a close with a payload", bytes: encodeFrame(FRAME.close, undefined, Buffer.alloc(1)) },
 ];
