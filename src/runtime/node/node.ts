@@ -51,7 +51,7 @@ export type NodeInfo = Omit<NodeConfig, "linkToken" | "parameters" | "runDirecto
 export class Node implements AsyncIterable<NodeEvent>, AsyncDisposable {
   /** Writes to the dataflow's log. */
   readonly log: NodeLog;
-  readonly config: NodeInfo;
+  readonly #info: Omit<NodeInfo, "inputs">;
   readonly #daemon: DaemonLink;
   readonly #clock: Clock;
   readonly #scheduler: Scheduler;
@@ -74,8 +74,8 @@ export class Node implements AsyncIterable<NodeEvent>, AsyncDisposable {
   #closing: Promise<void> | undefined;
 
   private constructor(daemon: DaemonLink, config: NodeConfig, options: ConnectOptions) {
-    const { dataflow, node, inputs, outputs, operators } = config;
-    this.config = { dataflow, node, inputs, outputs, operators };
+    const { dataflow, node, outputs, operators } = config;
+    this.#info = { dataflow, node, outputs, operators };
     this.#parameters = config.parameters;
     this.#daemon = daemon;
     this.#clock = options.clock ?? systemClock;
@@ -134,7 +134,12 @@ export class Node implements AsyncIterable<NodeEvent>, AsyncDisposable {
   }
 
   get id(): string {
-    return this.config.node.id;
+    return this.#info.node.id;
+  }
+
+  /** The inputs are those of now: links may be added and taken away while the dataflow runs. */
+  get config(): NodeInfo {
+    return { ...this.#info, inputs: this.#events.queues.map(({ config }) => config) };
   }
 
   /** As they are now; a change is also told as an event. */

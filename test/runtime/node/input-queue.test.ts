@@ -69,6 +69,18 @@ test("a queue that stays full loses its oldest messages, counted, and their memo
   expect(numbersOf(queue)).toEqual([7, 8, 9]);
 });
 
+test("a queue that was overrun treats the next burst as one, once something was taken", async () => {
+  const queue = openQueue("drop_oldest", 2);
+  const sender = new Sender(queue);
+  sender.send(5);
+  await nextTurn();
+  sender.send(3);
+  expect(queue.dropped).toBe(3);
+  queue.take();
+  expect(sender.send(5)).toBe(1);
+  expect(queue.dropped).toBe(3);
+});
+
 test("a message that is dropped is done, for a broker that waits for it", async () => {
   const queue = openQueue("drop_oldest", 1);
   const done: number[] = [];

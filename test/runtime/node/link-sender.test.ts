@@ -1,0 +1,106 @@
+import { expect, test } from "vitest";
+import { type LinkConnection, LinkSender } from "../../../src/runtime/node/link-sender.ts";
+import type { Outbox, OutboxStats, SendResult } from "../../../src/runtime/transports/transport.ts";
+
+/** An outbox whose room the test makes, to the turn: a real one has it when the system does. */
+class SteeredOutbox implements Outbox {
+  readonly stats: OutboxStats = {
+    sentMessages: 0,
+    sentBytes: 0,
+    lostMessages: 0,
+    droppedMessages: 0,
+    reconnects: 0,
+  };
+  readonly taken: string[] = [];
+  readonly closeDeadlines: number[] = [];
+  isFull = false;
+  #wake: (() => void)[] = [];
+
+  send(header: Uint8Array): SendResult {
+    if (this.isFull) throw new Error("sent without room");
+    this.taken.push(Buffer.from(header).toString());
+    return "sent";
+  }
+
+  makeRoom(): void {
+    this.isFull = false;
+    for (const wake of this.#wake.splice(0)) wake();
+  }
+
+  async drained(signal?: AbortSignal): Promise<void> {
+    await new Promise<void>((resolve, reject) => {
+      this.#wake.push(resolve);
+      signal?.addEventListener("abort", () => reject(new Error("given up")));
+    });
+  }
+
+  async close(deadlineMs = 5000): Promise<void> {
+    this.closeDeadlines.push(deadlineMs);
+    if (deadlineMs > 0) await this.drained();
+    this.makeRoom();
+  }
+}
+
+test("a message that finds room does not overtake one that waits for it", async () => {
+  const { sender, outbox } = open();
+  expect(send(sender, "a")).toBeUndefined();
+  outbox.isFull = true;
+  const waiting = send(sender, "b");
+  outbox.makeRoom();
+  const behind = send(sender, "c");
+  await Promise.all([waiting, behind]);
+  expect(outbox.taken).toEqual(["a", "b", "c"]);
+  expect(send(sender, "d")).toBeUndefined();
+});
+
+test("when the node stops, a receiver that is gone is not waited for", async () => {
+  const { sender, outbox, connection } = open();
+  outbox.isFull = true;
+  const waiting = send(sender, "a");
+  connection.isConnected = false;
+  sender.stopWaitingForLost();
+  await waiting;
+  expect(outbox.taken).toEqual([]);
+  expect(sender.dropped).toBe(1);
+  await sender.close(5000);
+  expect(outbox.closeDeadlines).toEqual([0]);
+});
+
+test("nor one that goes away later, while the link is being closed", async () => {
+  const { sender, outbox, connection } = open();
+  sender.stopWaitingForLost();
+  const closing = sender.close(5000);
+  await expect.poll(() => outbox.closeDeadlines).toHaveLength(1);
+  connection.isConnected = false;
+  connection.onLost?.();
+  await closing;
+  expect(outbox.closeDeadlines[1]).toBe(0);
+});
+
+test("closing gives what waits its time, and then gives it up", async () => {
+  const { sender, outbox } = open();
+  outbox.isFull = true;
+  const waiting = send(sender, "a");
+  const closing = sender.close(20);
+  await waiting;
+  expect(sender.dropped).toBe(1);
+  outbox.makeRoom();
+  await closing;
+});
+
+function open(): {
+  readonly sender: LinkSender;
+  readonly outbox: SteeredOutbox;
+  readonly connection: LinkConnection;
+} {
+  const outbox = new SteeredOutbox();
+  const connection: LinkConnection = { isConnected: true, onLost: undefined };
+  const target = { node: "b", input: "in" };
+  const transport = { kind: "socket", options: {} } as const;
+  const link = { link: "a/out->b/in", output: "out", target, transport, address: "unix:/b" };
+  return { sender: new LinkSender(link, outbox, connection), outbox, connection };
+}
+
+function send(sender: LinkSender, text: string): Promise<void> | undefined {
+  return sender.send(Buffer.from(text), new Uint8Array(0));
+}
