@@ -124,6 +124,7 @@ export class DataflowRun implements NodeRunOwner<NodeRun> {
       return;
     }
     this.#isLaunched = true;
+    this.#publish();
     this.#report.log("info", "The dataflow starts.");
     this.links.begin();
     for (const [id, command] of commands) {
