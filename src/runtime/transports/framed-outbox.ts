@@ -162,6 +162,12 @@ export class FramedOutbox implements Outbox {
     if (this.#state === "closed") return;
     this.#state = "closing";
     this.#wakeDrainWaiters();
+    if (deadlineMs > 0) await this.#end(deadlineMs);
+    this.stats.lostMessages += this.#written - this.#taken + this.#waiting.length;
+    this.#finish();
+  }
+
+  async #end(deadlineMs: number): Promise<void> {
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, deadlineMs);
       this.#settleClosing = (): void => {
@@ -172,8 +178,6 @@ export class FramedOutbox implements Outbox {
       if (this.#isWelcome) this.#link?.end();
       else if (this.#waiting.length === 0) this.#settleClosing();
     });
-    this.stats.lostMessages += this.#written - this.#taken + this.#waiting.length;
-    this.#finish();
   }
 
   #connect(): void {

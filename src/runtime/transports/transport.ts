@@ -174,6 +174,7 @@ export interface Outbox {
   /**
    * Ends the link: waits until all that was sent was taken at the other end, or the deadline is over;
    * what was not taken by then is counted as lost. A further call may make the deadline an earlier one.
+   * With 0 the link is cut: the other end sees the sender go, and is told of no end.
    */
   close(deadlineMs?: number): Promise<void>;
 }
