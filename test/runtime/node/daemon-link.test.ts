@@ -60,6 +60,27 @@ test("a node outlives its daemon: messages flow on, and what was said meanwhile 
   await a.until(() => a.hops.length === 2);
 });
 
+test("what did not fit while the daemon was away is counted, and told once it is back", async () => {
+  const { daemon, node } = await connect();
+  const a = daemon.node("a");
+  await daemon.stop();
+  for (let count = 0; count < 12; count++) {
+    node.log.info("x".repeat(200_000));
+    await new Promise((resolve) => {
+      setImmediate(resolve);
+    });
+  }
+  await daemon.listen();
+  const losses = (): readonly unknown[] =>
+    a
+      .of("log")
+      .flatMap(({ records }) => records)
+      .filter(({ message }) => message.startsWith("telemetry of this node was lost"))
+      .map(({ attributes }) => attributes?.["messages"]);
+  await a.until(() => losses().length > 0);
+  expect(losses()[0]).toBeGreaterThan(0);
+});
+
 test("another daemon that does not know the node ends it by a stop", async () => {
   const { daemon, node } = await connect();
   await daemon.stop();

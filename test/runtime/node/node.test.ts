@@ -146,6 +146,65 @@ test("a node that is stopped does not wait for receivers that are gone", async (
   await nodes.a.close();
 });
 
+test("a node that is stopped waits half of its time for receivers that do not read", async () => {
+  const scheduler = new ManualScheduler();
+  const { nodes, daemon } = await connect(
+    { a: { outputs: ["out"] }, b: { inputs: { in: backpressure("a/out", "b/in", 1) } } },
+    { scheduler },
+  );
+  let sent = 0;
+  const sending = (async () => {
+    for (; sent < 20; sent++) await nodes.a.sendOutput("out", Buffer.alloc(MIB));
+  })();
+  daemon.node("a").say({ type: "stop", reason: "manual", graceMs: 1000 });
+  expect((await nodes.a.next())?.type).toBe("stop");
+  scheduler.advance(499);
+  for (let count = 0; count < 100; count++) await turn();
+  expect(sent).toBeLessThan(20);
+  scheduler.advance(1);
+  await sending;
+});
+
+test("a link that is told again stays as it is, and loses nothing", async () => {
+  const { nodes, daemon } = await connect({
+    a: { outputs: ["out"] },
+    b: { inputs: { in: backpressure("a/out", "b/in", 10) } },
+  });
+  const sending = (async () => {
+    for (let number = 0; number < 200; number++) {
+      if (number % 20 === 0) daemon.node("a").say({ type: "connect", links: daemon.links("a") });
+      await nodes.a.sendOutput("out", Buffer.alloc(100_000, number));
+    }
+  })();
+  for (let number = 0; number < 200; number++) {
+    expect((await nextInput(nodes.b)).bytes()[0]).toBe(number);
+  }
+  await sending;
+});
+
+test("a link that is taken away ends no input by itself: the daemon says what becomes of it", async () => {
+  const { nodes, daemon } = await connect({
+    a: { outputs: ["out"] },
+    b: { inputs: { in: "a/out" } },
+  });
+  const a = daemon.node("a");
+  const links = daemon.links("a");
+  const names = links.map(({ link }) => link);
+  a.say({ type: "disconnect", links: names });
+  a.say({ type: "connect", links });
+  a.say({ type: "disconnect", links: names });
+  a.say({ type: "node-restarted", node: "b" });
+  expect((await nodes.a.next())?.type).toBe("node-restarted");
+  const before = a.of("gauges").length;
+  await a.until(() => a.of("gauges").length >= before + 2);
+  expect(a.of("gauges").at(-1)?.gauges.connections).toBe(0);
+  expect(nodes.b.tryNext()).toBeUndefined();
+  a.say({ type: "connect", links });
+  await a.until(() => a.of("gauges").at(-1)?.gauges.connections === 1);
+  await nodes.a.sendOutput("out");
+  expect((await nextInput(nodes.b)).id).toBe("in");
+});
+
 test("after close the daemon has heard of the outputs' end, all hops and the node's", async () => {
   const { nodes, daemon } = await connect({ a: { outputs: ["out"] } });
   await nodes.a.sendOutput("out", Buffer.from("four"));
