@@ -50,7 +50,9 @@ export class HandledHops {
       const slot = number % HOPS_MAX;
       const start = this.#starts[slot] ?? 0;
       const end = this.#ends[slot] ?? 0;
-      if (start > time || end < time - PIPE_DELAY_NS) continue;
+      // A hop is told at its end: those before this one ended before it.
+      if (end < time - PIPE_DELAY_NS) break;
+      if (start > time) continue;
       if (end >= time) {
         if (open === -1 || start > (this.#starts[open] ?? 0)) open = slot;
       } else if (ended === -1 || end > (this.#ends[ended] ?? 0)) {

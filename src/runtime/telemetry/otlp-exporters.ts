@@ -24,6 +24,14 @@ export interface OtlpExporters {
   close(): Promise<void>;
 }
 
+/** Signals that `OTEL_SDK_DISABLED` and `OTEL_LOGS_EXPORTER=none` and the like leave on. */
+export function readSwitches(): { readonly [signal in "logs" | "traces" | "metrics"]: boolean } {
+  const isOn = (signal: string): boolean =>
+    process.env["OTEL_SDK_DISABLED"]?.trim().toLowerCase() !== "true" &&
+    process.env[`OTEL_${signal}_EXPORTER`]?.trim().toLowerCase() !== "none";
+  return { logs: isOn("LOGS"), traces: isOn("TRACES"), metrics: isOn("METRICS") };
+}
+
 /** gRPC codes by which a receiver says that the batch itself is wrong. */
 const REJECTED_CODES: ReadonlySet<unknown> = new Set([
   3, // INVALID_ARGUMENT

@@ -19,7 +19,7 @@ import { nodeMetrics, toResourceMetrics } from "./metric-data.ts";
 import { NodeSeries } from "./node-series.ts";
 import { ProcessTelemetry } from "./node-telemetry.ts";
 import type { OtlpEndpoints, OtlpExporters } from "./otlp-exporters.ts";
-import { loadOtlpExporters } from "./otlp-exporters.ts";
+import { loadOtlpExporters, readSwitches } from "./otlp-exporters.ts";
 import { TraceSampler } from "./trace-sampler.ts";
 
 /** How often what waits is looked at. */
@@ -31,7 +31,12 @@ const RETIRE_MS = 300_000;
 /** Dataflows and nodes whose notes have a resource of their own. */
 const NOTE_SOURCES_MAX = 1000;
 /** Whom a note is about: in its resource, not among its attributes. */
-const SOURCE_KEYS: ReadonlySet<string> = new Set(["dora.dataflow.id", "dora.dataflow.name", "dora.node.id", "dora.node.name"]);
+const SOURCE_KEYS: ReadonlySet<string> = new Set([
+  "dora.dataflow.id",
+  "dora.dataflow.name",
+  "dora.node.id",
+  "dora.node.name",
+]);
 
 export interface RunTelemetryOptions {
   readonly endpoints: OtlpEndpoints;
@@ -80,6 +85,7 @@ export class OtlpRunTelemetry implements RunTelemetry {
   readonly #options: RunTelemetryOptions;
   readonly #clock: Clock;
   readonly #exporters: OtlpExporters;
+  readonly #isOn = readSwitches();
   readonly #logs: ExportQueue<ReadableLogRecord>;
   readonly #spans: ExportQueue<ReadableSpan>;
   readonly #sampler: TraceSampler<SpanSource>;
@@ -120,7 +126,9 @@ export class OtlpRunTelemetry implements RunTelemetry {
     });
     this.#sampler = new TraceSampler(
       this.#clock.monotonicMs(),
-      ({ source, body, at }) => this.#spans.push(toSpan(source, body, at), SPAN_BYTES),
+      ({ source, body, at }) => {
+        if (this.#isOn.traces) this.#spans.push(toSpan(source, body, at), SPAN_BYTES);
+      },
       options.sampling,
     );
     this.#tick = setInterval(() => this.#onTick(), TICK_MS);
@@ -219,7 +227,7 @@ export class OtlpRunTelemetry implements RunTelemetry {
   }
 
   readonly #emitLog = (record: ReadableLogRecord): void => {
-    this.#logs.push(record, recordBytes(record));
+    if (this.#isOn.logs) this.#logs.push(record, recordBytes(record));
   };
 
   #newNode(identity: NodeIdentity): NodeEntry {
@@ -273,6 +281,7 @@ export class OtlpRunTelemetry implements RunTelemetry {
   }
 
   async #exportAllMetrics(): Promise<void> {
+    if (!this.#isOn.metrics) return;
     const nowMs = this.#clock.monotonicMs();
     const endTime = toHrTime(this.#clock.nowUnixNs());
     const all: ResourceMetrics[] = [this.#ownMetrics(endTime)];

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import type { Hop } from "../../../src/runtime/protocol/hops.ts";
 import { HandledHops } from "../../../src/runtime/telemetry/handled-hops.ts";
 import { NodeOutput, OUTPUT_HOLD_MS } from "../../../src/runtime/telemetry/node-output.ts";
 import { frameOf, handledHop, sentHop, spanIdOf, traceIdOf } from "./made-hops.ts";
@@ -25,7 +26,7 @@ function outputOf(isHeld = true) {
     output.push("stdout", Buffer.from(text), at(ms), ms);
     output.push("stdout", Buffer.from("\n"), at(ms), ms);
   };
-  const come = (...frame: Parameters<typeof frameOf>) => {
+  const come = (...frame: readonly Hop[]) => {
     hops.add(frameOf(...frame));
     output.release();
   };

@@ -3,6 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { z } from "zod";
 import type { Hop } from "../../../src/runtime/protocol/hops.ts";
 import { OtlpRunTelemetry } from "../../../src/runtime/telemetry/otlp-run-telemetry.ts";
 import type { RunTelemetryOptions } from "../../../src/runtime/telemetry/otlp-run-telemetry.ts";
@@ -54,7 +55,7 @@ async function startTelemetry(service: ServeProcess, more: Partial<RunTelemetryO
   const told: string[] = [];
   const log = createLogger({
     level: "debug",
-    sinks: [{ emit: ({ message }) => void told.push(message) }],
+    sinks: [{ emit: (record) => void told.push(record.message) }],
   });
   const telemetry = await OtlpRunTelemetry.start({
     endpoints: { grpc: `http://${service.otlpGrpc}`, http: service.otlpHttp },
@@ -75,14 +76,17 @@ async function search(
   const url = `${service.api}/api/v1/${table}/search?limit=10000&query=${encodeURIComponent(query)}`;
   const response = await fetch(url);
   const lines = (await response.text()).split("\n").filter((line) => line !== "");
-  const entries = lines.map((line): Entry => JSON.parse(line));
+  const entries = lines.map((line) => z.record(z.string(), z.unknown()).parse(JSON.parse(line)));
   return entries.filter((entry) => !("end" in entry));
 }
 
+const Status = z.object({
+  signals: z.object({ logs: z.record(z.string(), z.number()) }),
+});
+
 async function logCounts(service: ServeProcess) {
   const response = await fetch(`${service.api}/api/v1/status`);
-  const { signals }: { signals: { logs: Record<string, number> } } = await response.json();
-  return signals.logs;
+  return Status.parse(await response.json()).signals.logs;
 }
 
 /** A message from the camera to the detector, sent now and handled 5 ms later for 20 ms. */
@@ -162,7 +166,7 @@ test("records, spans and metrics of nodes arrive, tied together, under their dis
   ]);
   expect(await search(service, "logs", "taken")).toMatchObject([{ node: "Camera 1" }]);
 
-  const shown = await runCli(["trace", "show", handled.traceId, "--api", service.api]);
+  const shown = await runCli(["trace", "show", handled.traceId, "--url", service.api]);
   expect(shown.stdout).toMatch(/send image[^]*handle image[^]*no boxes/);
   expect(await search(service, "traces", "kind:consumer")).toMatchObject([
     {
@@ -299,4 +303,17 @@ test("the standard variables say where to, before the options do", async () => {
   delete process.env["OTEL_EXPORTER_OTLP_METRICS_ENDPOINT"];
   expect(telemetry.losses).toMatchObject({ logs: 0, metrics: 0 });
   expect(await search(service, "logs", '"found its way"')).toHaveLength(1);
+});
+
+test("a signal is switched off by its standard variable", async () => {
+  const service = await serve();
+  process.env["OTEL_LOGS_EXPORTER"] = "none";
+  const { telemetry } = await startTelemetry(service);
+  delete process.env["OTEL_LOGS_EXPORTER"];
+  telemetry.log("info", "not told", {});
+  const camera = telemetry.nodeStarted(CAMERA, 1);
+  camera.hops(frameOf(...sendAndHandle(3).slice(0, 1)));
+  await telemetry.close(10_000);
+  expect(await search(service, "logs", "node:camera")).toEqual([]);
+  expect(await search(service, "traces", "node:camera")).toHaveLength(1);
 });
