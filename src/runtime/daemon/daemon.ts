@@ -14,6 +14,7 @@ import { BuildRun } from "./build-run.ts";
 import { daemonFolder, daemonSocketPath, makePrivateFolder } from "./daemon-folder.ts";
 import { DataflowRun } from "./dataflow-run.ts";
 import type { LogEntry } from "./log-inputs.ts";
+import { deliverLogTo } from "./log-inputs.ts";
 import type { Admission, Hello, NodeConnection } from "./node-connection.ts";
 import { NodeServer } from "./node-server.ts";
 import { ProcessGuard } from "./process-guard.ts";
@@ -191,7 +192,7 @@ export class Daemon {
    * Hands a record of the log to the inputs `dora/logs` that want it.
    */
   deliverLog(dataflow: string, record: LogEntry): void {
-    this.#runs.get(dataflow)?.deliverLog(record);
+    for (const node of this.#runs.get(dataflow)?.nodes.values() ?? []) deliverLogTo(node, record);
   }
 
   /** Stops all dataflows, within `graceMs` where it is given, and closes the socket. Safe to call twice. */
@@ -204,7 +205,10 @@ export class Daemon {
     for (const run of running) run.stop({ ...grace, force: false });
     const allEnded = Promise.all(running.map((run) => run.ended));
     const deadline = Promise.withResolvers<void>();
-    const longest = graceMs ?? Math.max(0, ...running.map((run) => run.longestGraceMs));
+    const graces = running.flatMap((run) =>
+      [...run.nodes.values()].map((node) => node.spec.finishGraceMs),
+    );
+    const longest = graceMs ?? Math.max(0, ...graces);
     const cancel = this.#context.timers.after(longest + CLOSE_TIMEOUT_MS, deadline.resolve);
     await Promise.race([allEnded, deadline.promise]);
     cancel();

@@ -10,8 +10,6 @@ import { Introductions } from "./introductions.ts";
 import type { LaunchOptions } from "./launch.ts";
 import { Launch } from "./launch.ts";
 import type { NodeCommand } from "./node-command.ts";
-import type { LogEntry } from "./log-inputs.ts";
-import { deliverLogTo } from "./log-inputs.ts";
 import { nodeConfig } from "./node-config.ts";
 import type { Admission, Hello, NodeConnection } from "./node-connection.ts";
 import type { LinkMessage, NodeRunOwner } from "./node-owner.ts";
@@ -28,6 +26,8 @@ export interface DataflowRunOptions extends Omit<LaunchOptions, "folder"> {
 
 /** Of lines that a node that did not connect has printed. */
 const SHOWN_LINES = 3;
+/** Of what a node says of a link; it goes on to others. */
+const LINK_TEXT_LENGTH_MAX = 2000;
 
 /**
  * A dataflow from its start to its end. All goes on in the daemon's thread, by messages, ends of processes
@@ -187,15 +187,6 @@ export class DataflowRun implements NodeRunOwner<NodeRun> {
     return node.admit(hello, connection);
   }
 
-  get longestGraceMs(): number {
-    return Math.max(...[...this.nodes.values()].map((node) => node.spec.finishGraceMs));
-  }
-
-  /** Hands a record to the inputs `dora/logs` that want it. */
-  deliverLog(record: LogEntry): void {
-    for (const node of this.nodes.values()) deliverLogTo(node, record);
-  }
-
   /** Each second: use of the machine, health, thresholds. */
   async tick(): Promise<void> {
     await this.#watch.tick();
@@ -238,13 +229,13 @@ export class DataflowRun implements NodeRunOwner<NodeRun> {
         this.links.onOutputsClosed(node, []);
         this.#hurry();
         break;
-      case "link-failed":
-        this.#report.log("error", `A link failed: ${message.message}.`, {
-          "dora.node.id": node.id,
-          "dora.link": message.link,
-        });
-        this.links.onLinkFailed(message.link, message.message);
+      case "link-failed": {
+        const text = message.message.slice(0, LINK_TEXT_LENGTH_MAX);
+        const attributes = { "dora.node.id": node.id, "dora.link": message.link };
+        this.#report.log("error", `A link failed: ${text}.`, attributes);
+        this.links.onLinkFailed(message.link, text);
         break;
+      }
       case "input-closed":
     }
   }

@@ -1,6 +1,6 @@
 import { once } from "node:events";
-import type { AddressInfo } from "node:net";
 import { expect, onTestFinished, test } from "vitest";
+import { z } from "zod";
 import { type WebSocket, WebSocketServer } from "ws";
 import {
   CoordinatorLink,
@@ -10,10 +10,8 @@ import { DAEMON_PATH } from "../../../src/runtime/protocol/daemon-messages.ts";
 import { silentLogger } from "../../../src/telemetry/logger.ts";
 import { openDaemon } from "./daemon-harness.ts";
 
-interface Said {
-  readonly type: string;
-  readonly [key: string]: unknown;
-}
+const Said = z.looseObject({ type: z.string() });
+type Said = z.infer<typeof Said>;
 
 /** The coordinator's side of the protocol, over a real WebSocket. */
 async function openCoordinator(port = 0, answer: object = { type: "welcome", machine: "m" }) {
@@ -26,7 +24,7 @@ async function openCoordinator(port = 0, answer: object = { type: "welcome", mac
     sockets.push(socket);
     headers.push(request.headers.authorization);
     socket.on("message", (data: Buffer) => {
-      const message = JSON.parse(data.toString()) as Said;
+      const message = Said.parse(JSON.parse(data.toString()));
       said.push(message);
       if (message.type === "hello") socket.send(JSON.stringify(answer));
     });
@@ -36,14 +34,15 @@ async function openCoordinator(port = 0, answer: object = { type: "welcome", mac
     await new Promise((resolve) => server.close(resolve));
   };
   onTestFinished(close);
-  const address = server.address() as AddressInfo;
+  const bound = server.address();
+  const boundPort = typeof bound === "object" ? (bound?.port ?? 0) : 0;
   return {
     said,
     sockets,
     headers,
     close,
-    port: address.port,
-    url: `http://127.0.0.1:${address.port}`,
+    port: boundPort,
+    url: `http://127.0.0.1:${boundPort}`,
   };
 }
 
@@ -101,11 +100,8 @@ test("requests are answered, events and status told; a reconnected daemon says w
     { type: "reply-error", id: 3, code: "REQUEST_INVALID" },
   ]);
   await expect.poll(() => first.said.some(({ type }) => type === "status")).toBe(true);
-  expect(first.said.filter(({ type }) => type === "event")).toContainEqual(
-    expect.objectContaining({
-      event: expect.objectContaining({ type: "dataflow", state: "running" }),
-    }),
-  );
+  const events = first.said.filter(({ type }) => type === "event").map(({ event }) => event);
+  expect(events.at(-1)).toMatchObject({ type: "dataflow", state: "running" });
 
   await first.close();
   await expect.poll(() => link.isConnected).toBe(false);
@@ -133,10 +129,9 @@ test("without a coordinator it is tried twice, a second apart, unless told other
     timers: instantTimers(waits),
     onAttemptFailed: (attempt: FailedAttempt) => void attempts.push(attempt),
   };
-  await expect(CoordinatorLink.connect(options)).rejects.toMatchObject({
-    code: "COORDINATOR_UNREACHABLE",
-    message: expect.stringContaining(gone.url),
-  });
+  const error = await CoordinatorLink.connect(options).catch((thrown: unknown) => thrown);
+  expect(error).toMatchObject({ code: "COORDINATOR_UNREACHABLE" });
+  expect(String(error)).toContain(gone.url);
   expect(attempts.map(({ attempt, attempts: all }) => [attempt, all])).toEqual([
     [1, 2],
     [2, 2],
