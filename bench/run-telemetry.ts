@@ -55,17 +55,17 @@ let lines = 0;
 const idleMs = await run("idle", () => {});
 // What making the hops and the lines takes, which is no part of the daemon's work.
 const nobody: Taker = { hops: () => {}, output: () => {} };
-const count = (rate * FRAME_MS) / 1000;
-await run("warm-up of the load", () => sendFrames(nobody, nobody, count));
-const madeHopsMs = await run("load of messages alone", () => sendFrames(nobody, nobody, count));
-const madeLinesMs = await run("load of lines alone", () => writeLines(nobody, count));
+const perFrame = (rate * FRAME_MS) / 1000;
+await run("warm-up of the load", () => sendFrames(nobody, nobody, perFrame));
+const madeHopsMs = await run("load of messages alone", () => sendFrames(nobody, nobody, perFrame));
+const madeLinesMs = await run("load of lines alone", () => writeLines(nobody, perFrame));
 // Once to warm up, so that the compiler's work is not counted.
 await run("warm-up", () => {
-  sendFrames(sender, receiver, count);
-  writeLines(receiver, count);
+  sendFrames(sender, receiver, perFrame);
+  writeLines(receiver, perFrame);
 });
-const hopsMs = (await run("messages", () => sendFrames(sender, receiver, count))) - madeHopsMs;
-const linesMs = (await run("lines", () => writeLines(receiver, count))) - madeLinesMs;
+const hopsMs = (await run("messages", () => sendFrames(sender, receiver, perFrame))) - madeHopsMs;
+const linesMs = (await run("lines", () => writeLines(receiver, perFrame))) - madeLinesMs;
 const thousands = (rate * seconds) / 1000;
 console.log(`CPU idle: ${((idleMs / seconds / 1000) * 100).toFixed(2)} % of a core`);
 console.log(`CPU per 1,000 messages: ${(hopsMs / thousands).toFixed(1)} ms (two hops each)`);

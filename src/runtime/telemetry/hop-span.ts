@@ -1,4 +1,5 @@
 import type { Attributes, SpanContext } from "@opentelemetry/api";
+import { SpanKind, SpanStatusCode, TraceFlags } from "@opentelemetry/api";
 import type { Resource } from "@opentelemetry/resources";
 import type { ReadableSpan } from "@opentelemetry/sdk-trace";
 import type { NodeIdentity } from "../protocol/run-telemetry.ts";
@@ -28,11 +29,6 @@ export interface SpanSource {
 export const SPAN_BYTES = 1024;
 
 const SCOPE = { name: "dora.runtime", version: "" };
-const KIND_PRODUCER = 3;
-const KIND_CONSUMER = 4;
-const STATUS_UNSET = 0;
-const STATUS_ERROR = 2;
-const TRACE_FLAG_SAMPLED = 1;
 const NO_SPAN = "0000000000000000";
 
 /**
@@ -49,13 +45,13 @@ export function toSpan({ identity, resource }: SpanSource, body: Buffer, at: num
   const context: SpanContext = {
     traceId,
     spanId: body.toString("hex", at + HOP_SPAN, at + HOP_PARENT),
-    traceFlags: TRACE_FLAG_SAMPLED,
+    traceFlags: TraceFlags.SAMPLED,
   };
   const isError = isFailed(body, at);
   const durationNs = nsBetween(body, at, HOP_START, HOP_END);
   return {
     name: `${isHandle ? "handle" : "send"} ${port}`,
-    kind: isHandle ? KIND_CONSUMER : KIND_PRODUCER,
+    kind: isHandle ? SpanKind.CONSUMER : SpanKind.PRODUCER,
     spanContext: () => context,
     ...(parent === NO_SPAN
       ? {}
@@ -63,7 +59,7 @@ export function toSpan({ identity, resource }: SpanSource, body: Buffer, at: num
     startTime: hrTimeOf(body, at, HOP_START),
     endTime: hrTimeOf(body, at, HOP_END),
     duration: [Math.floor(durationNs / 1e9), durationNs % 1e9],
-    status: { code: isError ? STATUS_ERROR : STATUS_UNSET },
+    status: { code: isError ? SpanStatusCode.ERROR : SpanStatusCode.UNSET },
     attributes: isHandle
       ? handleAttributes(port, body, at)
       : sendAttributes(identity, port, body, at),

@@ -1,4 +1,5 @@
 import type { Attributes } from "@opentelemetry/api";
+import { SeverityNumber, TraceFlags } from "@opentelemetry/api";
 import type { Resource } from "@opentelemetry/resources";
 import type { ReadableLogRecord } from "@opentelemetry/sdk-logs";
 import { anyValueToJson } from "../../core/any-value.ts";
@@ -23,7 +24,8 @@ const SEVERITIES: Readonly<Record<NodeLogRecord["level"], number>> = {
   fatal: 21,
 };
 
-const TRACE_FLAG_SAMPLED = 1;
+/** By their numbers: OTLP counts from 0 to 24. */
+const SEVERITY_NUMBERS = Object.values(SeverityNumber).filter((value) => typeof value === "number");
 
 /** About what a record takes in memory beside its text. */
 const RECORD_BYTES = 600;
@@ -143,14 +145,14 @@ function toRecord({ resource, scopes }: LogSource, parts: RecordParts): Readable
   return {
     hrTime: toHrTime(parts.timeUnixNs),
     hrTimeObserved: toHrTime(parts.observedUnixNs),
-    severityNumber: parts.severityNumber,
+    severityNumber: SEVERITY_NUMBERS[parts.severityNumber] ?? SeverityNumber.UNSPECIFIED,
     severityText: parts.severityText,
     body: parts.body,
     attributes: parts.attributes,
     droppedAttributesCount: 0,
     resource,
     instrumentationScope: scopes.of(parts.logger),
-    ...(traceId === "" ? {} : { spanContext: { traceId, spanId, traceFlags: TRACE_FLAG_SAMPLED } }),
+    ...(traceId === "" ? {} : { spanContext: { traceId, spanId, traceFlags: TraceFlags.SAMPLED } }),
   };
 }
 

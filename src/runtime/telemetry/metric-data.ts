@@ -1,16 +1,10 @@
 import type { Attributes, HrTime } from "@opentelemetry/api";
+import { ValueType } from "@opentelemetry/api";
 import type { Resource } from "@opentelemetry/resources";
 import type { DataPoint, MetricData, ResourceMetrics } from "@opentelemetry/sdk-metrics";
+import { AggregationTemporality, DataPointType } from "@opentelemetry/sdk-metrics";
 import type { DurationHistogram, HistogramPoint } from "./duration-histogram.ts";
 import type { NodeSeries } from "./node-series.ts";
-
-/** Values of the SDK's enumerations, so that building metrics does not load the SDK. */
-const CUMULATIVE = 1;
-const EXPONENTIAL_HISTOGRAM = 1;
-const GAUGE = 2;
-const SUM = 3;
-const INTEGER = 0;
-const DOUBLE = 1;
 
 const SCOPE = { name: "dora.runtime", version: "" };
 
@@ -58,7 +52,7 @@ export function toResourceMetrics(
 ): ResourceMetrics {
   const span = { startTime, endTime };
   const data = metrics.map(({ values, isMonotonic, ...named }) =>
-    isMonotonic ? toSum(named, span, true, values) : toGauge(named, span, INTEGER, values),
+    isMonotonic ? toSum(named, span, true, values) : toGauge(named, span, ValueType.INT, values),
   );
   return { resource, scopeMetrics: [{ scope: SCOPE, metrics: data }] };
 }
@@ -100,7 +94,7 @@ function messageMetrics(series: NodeSeries, span: Span): readonly MetricData[] {
     toGauge(
       { name: "dora.node.queue.depth", unit: "{message}", description: "Messages that wait." },
       span,
-      INTEGER,
+      ValueType.INT,
       inputs.map(({ attributes, input }) => ({ attributes, value: input.queued })),
     ),
     toSum(
@@ -131,9 +125,9 @@ function durationMetrics(series: NodeSeries, span: Span): readonly MetricData[] 
       dataPoints.push({ ...span, attributes: { "dora.input": id }, value: histogram.point() });
     }
     return {
-      descriptor: { name, unit: "s", description, valueType: DOUBLE },
-      aggregationTemporality: CUMULATIVE,
-      dataPointType: EXPONENTIAL_HISTOGRAM,
+      descriptor: { name, unit: "s", description, valueType: ValueType.DOUBLE },
+      aggregationTemporality: AggregationTemporality.CUMULATIVE,
+      dataPointType: DataPointType.EXPONENTIAL_HISTOGRAM,
       dataPoints,
     };
   };
@@ -157,13 +151,13 @@ function stateMetrics(series: NodeSeries, span: Span): readonly MetricData[] {
     toGauge(
       { name: "dora.node.connections", unit: "{connection}", description: "Open connections." },
       span,
-      INTEGER,
+      ValueType.INT,
       at(series.connections),
     ),
   ];
   if (series.cpuCores !== null) {
     const named = { name: "process.cpu.utilization", unit: "1", description: "1 is a whole core." };
-    metrics.push(toGauge(named, span, DOUBLE, at(series.cpuCores)));
+    metrics.push(toGauge(named, span, ValueType.DOUBLE, at(series.cpuCores)));
   }
   if (series.memoryBytes !== null) {
     const named = { name: "process.memory.usage", unit: "By", description: "Resident memory." };
@@ -175,7 +169,7 @@ function stateMetrics(series: NodeSeries, span: Span): readonly MetricData[] {
       unit: "1",
       description: "Share of the time in which the event loop was busy.",
     };
-    metrics.push(toGauge(named, span, DOUBLE, at(series.eventLoopUtilization)));
+    metrics.push(toGauge(named, span, ValueType.DOUBLE, at(series.eventLoopUtilization)));
   }
   return metrics;
 }
@@ -187,9 +181,9 @@ function toSum(
   values: readonly Value[],
 ): MetricData {
   return {
-    descriptor: { ...named, valueType: INTEGER },
-    aggregationTemporality: CUMULATIVE,
-    dataPointType: SUM,
+    descriptor: { ...named, valueType: ValueType.INT },
+    aggregationTemporality: AggregationTemporality.CUMULATIVE,
+    dataPointType: DataPointType.SUM,
     isMonotonic,
     dataPoints: values.map((value) => ({ ...span, ...value })),
   };
@@ -198,13 +192,13 @@ function toSum(
 function toGauge(
   named: Named,
   span: Span,
-  valueType: typeof INTEGER | typeof DOUBLE,
+  valueType: ValueType,
   values: readonly Value[],
 ): MetricData {
   return {
     descriptor: { ...named, valueType },
-    aggregationTemporality: CUMULATIVE,
-    dataPointType: GAUGE,
+    aggregationTemporality: AggregationTemporality.CUMULATIVE,
+    dataPointType: DataPointType.GAUGE,
     dataPoints: values.map((value) => ({ ...span, ...value })),
   };
 }

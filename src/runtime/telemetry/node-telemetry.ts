@@ -90,7 +90,8 @@ export class ProcessTelemetry implements NodeTelemetry {
   }
 
   #emit(record: ReadableLogRecord): void {
-    if ((record.severityNumber ?? 0) >= SEVERITY_ERROR) this.series.errors.log += 1;
+    const severity: number = record.severityNumber ?? 0;
+    if (severity >= SEVERITY_ERROR) this.series.errors.log += 1;
     this.#parts.emitLog(record);
   }
 }

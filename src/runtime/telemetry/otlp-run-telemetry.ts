@@ -30,6 +30,7 @@ const METRICS_INTERVAL_MS = 10_000;
 const RETIRE_MS = 300_000;
 /** Dataflows and nodes whose notes have a resource of their own. */
 const NOTE_SOURCES_MAX = 1000;
+const DROP_REASONS = ["full", "rejected", "closed"] as const;
 /** Whom a note is about: in its resource, not among its attributes. */
 const SOURCE_KEYS: ReadonlySet<string> = new Set([
   "dora.dataflow.id",
@@ -79,7 +80,7 @@ interface NodeEntry extends Source {
  * Concurrency: one thread; no method waits but `start` and `close`.
  * Limits: each queue holds `EXPORT_QUEUE_RECORDS_MAX` and `EXPORT_QUEUE_BYTES_MAX`; beyond, what is
  *         new is dropped and counted in `losses` and in `dora.telemetry.dropped`.
- * Cost:   loading the SDK takes some 400 ms of CPU once; then docs/runtime-telemetry.md "Cost".
+ * Cost:   loading this and the SDK takes some 300 ms of CPU: import it where it is used, by `import()`; then docs/runtime-telemetry.md "Cost".
  */
 export class OtlpRunTelemetry implements RunTelemetry {
   readonly #options: RunTelemetryOptions;
@@ -313,8 +314,8 @@ export class OtlpRunTelemetry implements RunTelemetry {
         description: "Records and spans that were not delivered.",
         isMonotonic: true,
         values: queues.flatMap(([signal, queue]) =>
-          Object.entries(queue.drops).map(([reason, value]) => {
-            return { attributes: { "dora.signal": signal, reason }, value };
+          DROP_REASONS.map((reason) => {
+            return { attributes: { "dora.signal": signal, reason }, value: queue.drops[reason] };
           }),
         ),
       },

@@ -251,7 +251,7 @@ describe("while the service is away", () => {
     const { received, stored, rejected, filtered, deduplicated, dropped, pending } =
       await logCounts(second);
     const parts = [stored, rejected, filtered, deduplicated, dropped, pending];
-    expect(received).toBe(parts.reduce((sum = 0, part = 0) => sum + part, 0));
+    expect(received).toBe(parts.reduce((sum, part) => sum + part, 0));
   });
 
   test("what the queue cannot hold is dropped, counted, and the count arrives", async () => {
