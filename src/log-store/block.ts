@@ -21,10 +21,14 @@ export interface Block {
   traceRows?(id: Uint8Array): readonly number[] | undefined;
   /** A row's trace id where `traceRows` has just been asked for it: the others need not be read. */
   knownTraceId?(row: number): Uint8Array | undefined;
+  /** What orders these rows, which ascend, where that need not take whole columns; else undefined. */
+  keysOf?(rows: Uint32Array): RowKeys | undefined;
   dict(name: string): DictColumn;
   bytes(name: string): BytesColumn;
   /** The series of points, where they are on disk by series. */
   series?(): SeriesColumn | undefined;
+  /** As `dict`, with an id for each of these series; undefined for columns that differ within one. */
+  seriesDict?(name: string): DictColumn | undefined;
   /** The columns `value` and `rest`, where they are on disk by series. */
   points?(): PointParts | undefined;
   /** The same column as clauses, where it is on disk so; else undefined. */
@@ -34,6 +38,20 @@ export interface Block {
 export interface TimeColumn {
   readonly day: Int32Array;
   readonly ns: Float64Array;
+}
+
+/** What tells a row's place in the answers of searches. */
+export interface RowKey {
+  readonly day: number;
+  readonly ns: number;
+  readonly seq: number;
+}
+
+/** The keys of some rows, one behind the other. */
+export interface RowKeys {
+  readonly day: Int32Array;
+  readonly ns: Float64Array;
+  readonly seq: Float64Array;
 }
 
 export interface DictColumn {

@@ -68,6 +68,75 @@ export function decodeDeltas<T extends Float64Array | Int32Array>(
   return target;
 }
 
+/**
+ * The numbers that `encodeDeltas` wrote, a few at a time: the bytes, and for each 64th number where it
+ * begins and what stands before it.
+ */
+export class DeltaColumn {
+  readonly #bytes: Uint8Array;
+  readonly #positions: Uint32Array;
+  readonly #befores: Float64Array;
+  /** Where the next number begins, and the one before it. */
+  #position = 0;
+  #before = 0;
+
+  constructor(bytes: Uint8Array, rows: number) {
+    const groups = Math.ceil(rows / GROUP_ROWS);
+    this.#bytes = bytes;
+    this.#positions = new Uint32Array(groups);
+    this.#befores = new Float64Array(groups);
+    for (let group = 0; group < groups; group++) {
+      this.#positions[group] = this.#position;
+      this.#befores[group] = this.#before;
+      this.#skip(Math.min(GROUP_ROWS, rows - group * GROUP_ROWS));
+    }
+    assert(this.#position === bytes.length, "a delta column has another length than its rows");
+  }
+
+  get byteLength(): number {
+    return this.#bytes.length + 12 * this.#positions.length;
+  }
+
+  /** The numbers of these rows, which ascend. */
+  pick(rows: Uint32Array): Float64Array {
+    const picked = new Float64Array(rows.length);
+    let next = 0;
+    this.#position = 0;
+    this.#before = 0;
+    for (let index = 0; index < rows.length; index++) {
+      const group = Math.floor(rows[index] / GROUP_ROWS);
+      if (next < group * GROUP_ROWS) {
+        next = group * GROUP_ROWS;
+        this.#position = this.#positions[group];
+        this.#before = this.#befores[group];
+      }
+      this.#skip(rows[index] + 1 - next);
+      next = rows[index] + 1;
+      picked[index] = this.#before;
+    }
+    return picked;
+  }
+
+  #skip(count: number): void {
+    const bytes = this.#bytes;
+    let position = this.#position;
+    let before = this.#before;
+    for (let left = count; left > 0; left--) {
+      const byte = bytes[position++];
+      if (byte < 0x80) {
+        before += (byte >>> 1) ^ -(byte & 1);
+      } else {
+        before += readLong(bytes, position - 1);
+        position = longEnd;
+      }
+    }
+    this.#position = position;
+    this.#before = before;
+  }
+}
+
+const GROUP_ROWS = 64;
+
 /** Where the number that `readLong` read last ended. */
 let longEnd = 0;
 
@@ -211,7 +280,7 @@ export class VarintReader {
  * The first `count` numbers, byte by byte: the lowest bytes of all, then the next ones, as many as
  * the largest number needs. A first byte says how many.
  */
-export function encodePlanes(values: Uint32Array, count: number): Uint8Array {
+export function encodePlanes(values: Uint8Array | Uint32Array, count: number): Uint8Array {
   let largest = 0;
   for (let index = 0; index < count; index++) if (values[index] > largest) largest = values[index];
   const width = largest < 0x100 ? 1 : largest < 0x1_0000 ? 2 : largest < 0x100_0000 ? 3 : 4;

@@ -1,15 +1,14 @@
 import type { FieldRef, FieldTest, Filter } from "../core/filter.ts";
-import type { AnyValue } from "../core/any-value.ts";
 import type { Signal } from "../core/record.ts";
 import type { Block } from "./block.ts";
-import type { DictionaryField, FieldColumn } from "./field-column.ts";
-import { dictionaryField, fieldColumn, isEntryField } from "./field-column.ts";
+import { isEntryField } from "./field-column.ts";
 import type { Probe } from "./filters/probe.ts";
 import type { Predicate } from "./predicate.ts";
 import { AttributePredicate } from "./predicate-attribute.ts";
+import { FieldPredicate } from "./predicate-field.ts";
+import { keepRows, keepSeries } from "./row-mask.ts";
 import { MessagePredicate, TextPredicate } from "./predicate-text.ts";
 import type { SegmentTexts } from "./segment-texts.ts";
-import type { ValueTest } from "./value-test.ts";
 import { compileFieldTest } from "./value-test.ts";
 
 /** Compiles a filter to run over the columns of a signal; one predicate for each query and thread. */
@@ -75,10 +74,20 @@ class AndPredicate implements Predicate {
   }
 
   narrow(block: Block, mask: Uint8Array): void {
-    for (const part of this.#parts) {
+    for (const part of this.#partsLeft(block, mask)) {
       if (!mask.includes(1)) return;
       part.narrow(block, mask);
     }
+  }
+
+  /** Tests series of points first, where a block has them; what is left is to be asked of rows. */
+  #partsLeft(block: Block, mask: Uint8Array): readonly Predicate[] {
+    const series = block.series?.();
+    if (series === undefined) return this.#parts;
+    const kept = new Uint8Array(series.count).fill(1);
+    const left = this.#parts.filter((part) => part.narrowSeries?.(block, kept) !== true);
+    keepSeries(mask, series, kept);
+    return left;
   }
 
   mayMatch(probe: Probe): boolean {
@@ -186,77 +195,6 @@ class SeverityPredicate implements Predicate {
   }
 }
 
-/** A test of one field: once for each code where the column is coded, else row by row. */
-class FieldPredicate implements Predicate {
-  readonly cost: number;
-  readonly #test: ValueTest;
-  readonly #column: (block: Block) => FieldColumn;
-  readonly #inDictionary: DictionaryField | undefined;
-
-  constructor(field: FieldRef, test: ValueTest, signal: Signal) {
-    this.#test = test;
-    this.#column = (block) => fieldColumn(field, signal, block);
-    this.#inDictionary = dictionaryField(field, signal);
-    this.cost = this.#inDictionary === undefined ? 10 : 5;
-  }
-
-  narrow(block: Block, mask: Uint8Array): void {
-    const column = this.#column(block);
-    if (column.kind === "rows") {
-      for (let row = 0; row < mask.length; row++) {
-        if (mask[row] === 1 && !this.#holds(column.valuesOf(row))) mask[row] = 0;
-      }
-      return;
-    }
-    const { codes, codeCount } = column;
-    if (codeCount <= mask.length / ROWS_PER_CODE_MIN) {
-      // Each code is asked once, and the loop over rows has no branch.
-      const verdicts = Uint8Array.from({ length: codeCount }, (_, code) =>
-        this.#holds(column.valuesOf(code)) ? 1 : 0,
-      );
-      keepCodes(mask, codes, verdicts);
-      return;
-    }
-    const verdicts = new Uint8Array(codeCount).fill(UNKNOWN);
-    for (let row = 0; row < mask.length; row++) {
-      if (mask[row] === 0) continue;
-      const code = codes[row];
-      if (verdicts[code] === UNKNOWN) verdicts[code] = this.#holds(column.valuesOf(code)) ? 1 : 0;
-      mask[row] = verdicts[code];
-    }
-  }
-
-  #holds(values: readonly AnyValue[]): boolean {
-    for (const value of values) if (this.#test(value)) return true;
-    return false;
-  }
-
-  mayMatch(): boolean {
-    return true;
-  }
-
-  /** Where all entries of the field's dictionary say the same, so do all rows. */
-  countRows(segment: SegmentTexts): number | undefined {
-    if (this.#inDictionary === undefined) return undefined;
-    const { name, valuesOf } = this.#inDictionary;
-    const dictionary = segment.dictionary(name);
-    let held = 0;
-    for (let id = 0; id < dictionary.count; id++) {
-      if (this.#holds(valuesOf(dictionary, id))) held += 1;
-      if (held > 0 && held <= id) return undefined;
-    }
-    return held === 0 ? 0 : segment.rows;
-  }
-}
-
-const UNKNOWN = 2;
-/** With fewer rows for a code it may be that most codes occur in none. */
-const ROWS_PER_CODE_MIN = 16;
-
-function keepCodes(mask: Uint8Array, codes: Uint32Array | Uint8Array, verdicts: Uint8Array): void {
-  for (let row = 0; row < mask.length; row++) mask[row] &= verdicts[codes[row]];
-}
-
 /** Compares ids as bytes where a test asks for one whole id; undefined for other tests. */
 function wholeIdPredicate(field: FieldRef, test: FieldTest): Predicate | undefined {
   if (field.target !== "trace_id" && field.target !== "span_id") return undefined;
@@ -279,7 +217,7 @@ class WholeIdPredicate implements Predicate {
   narrow(block: Block, mask: Uint8Array): void {
     const rows = this.#name === "trace_id" ? block.traceRows?.(this.#wanted) : undefined;
     if (rows === undefined) this.#compare(block, mask);
-    else keepRows(rows, mask);
+    else keepRows(mask, rows);
   }
 
   #compare(block: Block, mask: Uint8Array): void {
@@ -305,11 +243,4 @@ class WholeIdPredicate implements Predicate {
   countRows(): undefined {
     return undefined;
   }
-}
-
-/** Clears the mask of all rows but these. */
-function keepRows(rows: readonly number[], mask: Uint8Array): void {
-  const kept = rows.filter((row) => mask[row] === 1);
-  mask.fill(0);
-  for (const row of kept) mask[row] = 1;
 }

@@ -10,12 +10,12 @@ import { ClauseRowReader } from "./clauses/clause-column.ts";
 import { ClauseJson } from "./clauses/clause-json.ts";
 import { EntryParts } from "./entry-parts.ts";
 import { messageText, resourceOf, scopeOf, textOf, traceIdReader } from "./field-column.ts";
-import type { EntryWriter } from "./line-buffer.ts";
+import type { EntryWriter, LineWriter } from "./line-buffer.ts";
 import { pointWriter } from "./point-entry.ts";
 import { spanFields } from "./span-entry.ts";
 
 /** The writer for a block's rows. Keys come in the order of the entry types in src/core/entry.ts. */
-export function entryWriter(signal: Signal, block: Block): EntryWriter {
+export function entryWriter(signal: Signal, block: Block): LineWriter {
   switch (signal) {
     case "logs":
       return logWriter(block);
@@ -52,7 +52,7 @@ const quotedTexts = new EntryParts((dictionary, id) =>
 );
 
 /** Written by hand, bytes to bytes: a search of many rows spends most of its time here. */
-function logWriter(block: Block): EntryWriter {
+function logWriter(block: Block): LineWriter {
   const time = block.time("time");
   const observed = block.time("observed");
   const severity = block.u8("severity");

@@ -14,7 +14,7 @@ import {
 } from "../wire/any-value-decode.ts";
 import { BODY_TEXT, BODY_VALUE } from "../wire/otlp-decode-logs.ts";
 import { VALUE_NONE } from "../wire/otlp-decode-metrics.ts";
-import type { Block, Dictionary } from "./block.ts";
+import type { Block, DictColumn, Dictionary } from "./block.ts";
 import { PerOwner } from "./block.ts";
 import { AttributeReader } from "./clauses/attribute-reader.ts";
 import { ClauseRowReader } from "./clauses/clause-column.ts";
@@ -28,15 +28,17 @@ import { TABLES } from "./table-schema.ts";
  * A row may have none, or several values; the first one is the one to show.
  */
 export type FieldColumn =
-  | {
-      readonly kind: "coded";
-      readonly codes: Uint32Array | Uint8Array;
-      readonly codeCount: number;
-      /** Codes of columns of the same field with the same owner mean the same. */
-      readonly owner: object;
-      valuesOf(code: number): readonly AnyValue[];
-    }
+  | CodedColumn
   | { readonly kind: "rows"; valuesOf(row: number): readonly AnyValue[] };
+
+export interface CodedColumn {
+  readonly kind: "coded";
+  readonly codes: Uint32Array | Uint8Array;
+  readonly codeCount: number;
+  /** Codes of columns of the same field with the same owner mean the same. */
+  readonly owner: object;
+  readonly valuesOf: (code: number) => readonly AnyValue[];
+}
 
 const NO_VALUES: readonly AnyValue[] = [];
 const NO_FIELD: FieldColumn = { kind: "rows", valuesOf: () => NO_VALUES };
@@ -44,7 +46,9 @@ const NO_FIELD: FieldColumn = { kind: "rows", valuesOf: () => NO_VALUES };
 /** The column of a field in a block of a table. */
 export function fieldColumn(field: FieldRef, signal: Signal, block: Block): FieldColumn {
   const inDictionary = dictionaryField(field, signal);
-  if (inDictionary !== undefined) return dictionaryColumn(inDictionary, block);
+  if (inDictionary !== undefined) {
+    return dictionaryColumn(inDictionary, block.dict(inDictionary.name));
+  }
   switch (field.target) {
     case "level":
       return levelColumn(signal, block);
@@ -117,8 +121,11 @@ const METRIC_NAME: DictionaryField = {
   valuesOf: (dictionary, id) => presentText(readMetric(dictionary.entry(id)).name),
 };
 
-function dictionaryColumn({ name, valuesOf }: DictionaryField, block: Block): FieldColumn {
-  const { ids, dictionary } = block.dict(name);
+/** The field in a column of its dictionary's ids, of rows or of series. */
+export function dictionaryColumn(
+  { valuesOf }: DictionaryField,
+  { ids, dictionary }: DictColumn,
+): CodedColumn {
   return {
     kind: "coded",
     codes: ids,

@@ -34,6 +34,8 @@ export class Follower {
     this.#predicate.narrow(block, mask);
     if (!mask.includes(1)) return;
     const write = entryWriter(this.signal, block);
+    const time = block.time("time");
+    const seq = block.f64("seq");
     const lines = new LineBuffer();
     let count = 0;
     for (let row = 0; row < mask.length; row++) {
@@ -43,7 +45,7 @@ export class Follower {
         this.#missed += 1;
         continue;
       }
-      write(row, lines);
+      write(row, lines, { day: time.day[row], ns: time.ns[row], seq: seq[row] });
       count += 1;
     }
     if (count > 0) {

@@ -1,5 +1,6 @@
 import { formatTimestamp } from "../core/time.ts";
 import { copyBytes } from "../wire/byte-ranges.ts";
+import type { RowKey } from "./block.ts";
 
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
@@ -147,7 +148,10 @@ export class LineBuffer {
   }
 }
 
-/** Writes a row, or a part of it, as JSON. A whole row is a line, "\n" included. */
+/** Writes a part of a row as JSON. */
 export type EntryWriter = (row: number, out: LineBuffer) => void;
+
+/** Writes a row as a line of JSON, "\n" included. */
+export type LineWriter = (row: number, out: LineBuffer, key: RowKey) => void;
 
 const HEX = new TextEncoder().encode("0123456789abcdef");

@@ -7,7 +7,7 @@ import type { Block } from "./block.ts";
 import { METRIC_KINDS, readMetric } from "./entry-codes.ts";
 import { EntryParts } from "./entry-parts.ts";
 import { resourceOf } from "./field-column.ts";
-import type { EntryWriter } from "./line-buffer.ts";
+import type { LineWriter } from "./line-buffer.ts";
 import type { PointValues } from "./points/point-values.ts";
 
 const TEMPORALITIES = ["unspecified", "delta", "cumulative"] as const;
@@ -32,36 +32,37 @@ function utf8(text: string): Uint8Array {
 }
 
 /** Writes rows of the table of metric points; keys come in the order of `PointEntry`. */
-export function pointWriter(block: Block): EntryWriter {
-  const time = block.time("time");
-  const metric = block.dict("metric");
-  const kind = block.u8("metric_kind");
-  const temporality = block.u8("temporality");
-  const isMonotonic = block.u8("is_monotonic");
-  const valueKind = block.u8("value_kind");
-  const resource = block.dict("resource");
-  const seq = block.f64("seq");
+export function pointWriter(block: Block): LineWriter {
+  // What a series has once stands at its number; in other blocks all stands at the row.
+  const series = block.series?.();
+  const metric = block.seriesDict?.("metric") ?? block.dict("metric");
+  const kind = series?.values.get("metric_kind") ?? block.u8("metric_kind");
+  const temporality = series?.values.get("temporality") ?? block.u8("temporality");
+  const isMonotonic = series?.values.get("is_monotonic") ?? block.u8("is_monotonic");
+  const valueKind = series?.values.get("value_kind") ?? block.u8("value_kind");
+  const resource = block.seriesDict?.("resource") ?? block.dict("resource");
   const writeAttributes = attributesWriter(block);
   const pointOf = pointReader(block);
-  return (row, out) => {
+  return (row, out, key) => {
     const { values, rest, index } = pointOf(row);
+    const at = series === undefined ? row : series.ids[row];
     out.text('{"timestamp":"');
-    out.timestamp(time.day[row], time.ns[row]);
-    out.raw(nodes.of(resource.dictionary, resource.ids[row]));
-    out.raw(names.of(metric.dictionary, metric.ids[row]));
-    out.text(`"${METRIC_KINDS[kind[row]] ?? "gauge"}","temporality":"`);
-    out.text(TEMPORALITIES[temporality[row]] ?? "unspecified");
-    out.text(`","is_monotonic":${isMonotonic[row] === 1},"value":`);
-    if (valueKind[row] === VALUE_NONE) {
+    out.timestamp(key.day, key.ns);
+    out.raw(nodes.of(resource.dictionary, resource.ids[at]));
+    out.raw(names.of(metric.dictionary, metric.ids[at]));
+    out.text(`"${METRIC_KINDS[kind[at]] ?? "gauge"}","temporality":"`);
+    out.text(TEMPORALITIES[temporality[at]] ?? "unspecified");
+    out.text(`","is_monotonic":${isMonotonic[at] === 1},"value":`);
+    if (valueKind[at] === VALUE_NONE) {
       const { count, sum } = readTotals(rest.data, rest.starts[index], rest.ends[index]);
       out.text(`null,"count":${JSON.stringify(count)},"sum":${JSON.stringify(sum)}`);
     } else {
       out.text(`${JSON.stringify(values[index])},"count":null,"sum":null`);
     }
-    out.raw(dataflows.of(resource.dictionary, resource.ids[row]));
-    out.text(`${seq[row]},"attributes":`);
+    out.raw(dataflows.of(resource.dictionary, resource.ids[at]));
+    out.text(`${key.seq},"attributes":`);
     writeAttributes(row, out);
-    out.raw(resources.of(resource.dictionary, resource.ids[row]));
+    out.raw(resources.of(resource.dictionary, resource.ids[at]));
   };
 }
 

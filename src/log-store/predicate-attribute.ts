@@ -30,6 +30,18 @@ export class AttributePredicate implements Predicate {
     for (let row = 0; row < mask.length; row++) mask[row] &= hits[row];
   }
 
+  narrowSeries(block: Block, mask: Uint8Array): boolean {
+    const series = block.series?.();
+    const clauses = block.clauses("attributes");
+    if (series === undefined || clauses === undefined) return false;
+    const verdicts = this.#search.verdictsOfShapes(clauses.source);
+    if (verdicts === undefined) return false;
+    const shapes = series.shapesOf(clauses.source);
+    if (shapes === undefined) return false;
+    for (let id = 0; id < mask.length; id++) mask[id] &= verdicts[shapes[id]];
+    return true;
+  }
+
   #narrowByRow(block: Block, mask: Uint8Array): void {
     const valuesOf = attributeReader(block, this.#key);
     for (let row = 0; row < mask.length; row++) {

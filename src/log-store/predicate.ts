@@ -13,6 +13,11 @@ export interface Predicate {
   readonly cost: number;
   /** Clears the mask of every row that does not match; rows that are 0 stay 0. */
   narrow(block: Block, mask: Uint8Array): void;
+  /**
+   * The same for a mask of the block's series of points, a byte each; false, and nothing is changed,
+   * where the block has none, or rows of one series may differ in what is tested.
+   */
+  narrowSeries?(block: Block, mask: Uint8Array): boolean;
   /** False where no row of what is probed can match. */
   mayMatch(probe: Probe): boolean;
   /** How many rows of a segment match, where its dictionaries tell it; undefined where they do not. */

@@ -1,17 +1,18 @@
 import { assert } from "../core/assert.ts";
-import type { TimeColumn } from "./block.ts";
+import type { Block, RowKey, RowKeys } from "./block.ts";
 import { compileFilter } from "./compile-filter.ts";
 import type { Cursor } from "./cursor.ts";
 import { formatCursor, parseCursor } from "./cursor.ts";
 import { entryWriter } from "./entry-writer.ts";
 import { Heap } from "./heap.ts";
-import type { EntryWriter } from "./line-buffer.ts";
+import type { LineWriter } from "./line-buffer.ts";
 import { LineBuffer } from "./line-buffer.ts";
 import type { SearchBatch, SearchEnd, SearchRequest } from "./log-store.ts";
 import { BATCH_ENTRIES_MAX } from "./log-store.ts";
 import { QueryMeter } from "./query-meter.ts";
 import type { MatchedBlock, ScanContext, Source } from "./scan.ts";
 import { blocksOf, guarded, matchBlock, sourcesOf, TimeBounds } from "./scan.ts";
+import { SegmentDamage } from "./segment-damage.ts";
 import type { Snapshot } from "./snapshot.ts";
 import { compareTimes } from "./time-order.ts";
 
@@ -136,90 +137,128 @@ class SearchOrder {
     meter: QueryMeter,
   ): BlockRun | undefined {
     return guarded(meter, undefined, () => {
-      const time = block.time("time");
-      const seq = block.f64("seq");
-      const rows: number[] = [];
-      for (let row = mask.indexOf(1); row >= 0; row = nextRow(mask, row)) {
-        if (seq[row] < seqEnd && this.#isBehind(time, seq, row)) rows.push(row);
+      const rows = rowsOf(mask);
+      const keys = keysOf(block, rows);
+      const order: number[] = [];
+      for (let index = 0; index < rows.length; index++) {
+        if (keys.seq[index] < seqEnd && this.#isBehind(keys, index)) order.push(index);
       }
-      if (rows.length === 0) return undefined;
-      if (this.#sign === -1) rows.reverse();
+      if (order.length === 0) return undefined;
+      if (this.#sign === -1) order.reverse();
       const compare = (left: number, right: number): number =>
         this.#sign *
-        (compareTimes(time.day[left], time.ns[left], time.day[right], time.ns[right]) ||
-          seq[left] - seq[right]);
+        (compareTimes(keys.day[left], keys.ns[left], keys.day[right], keys.ns[right]) ||
+          keys.seq[left] - keys.seq[right]);
       // Sealed rows are in order already, and sorting what is sorted costs next to nothing.
-      rows.sort(compare);
+      order.sort(compare);
       // What the entries show is read as they are written.
-      const openWriter = (): EntryWriter => {
+      const openWriter = (): LineWriter => {
         let before = bytesRead();
         const write = entryWriter(signal, block);
-        return (row, out) => {
-          write(row, out);
+        return (row, out, key) => {
+          write(row, out, key);
           meter.scannedBytes += bytesRead() - before;
           before = bytesRead();
         };
       };
-      return new BlockRun(Uint32Array.from(rows), { time, seq }, openWriter);
+      return new BlockRun({ rows, keys, order }, openWriter);
     });
   }
 
-  #isBehind(time: TimeColumn, seq: Float64Array, row: number): boolean {
-    if (this.#after === undefined) return true;
-    const { day, ns, seq: afterSeq } = this.#after;
-    return (
-      this.#sign * (compareTimes(time.day[row], time.ns[row], day, ns) || seq[row] - afterSeq) > 0
-    );
+  #isBehind({ day, ns, seq }: RowKeys, index: number): boolean {
+    const after = this.#after;
+    if (after === undefined) return true;
+    const byTime = compareTimes(day[index], ns[index], after.day, after.ns);
+    return this.#sign * (byTime || seq[index] - after.seq) > 0;
   }
 }
 
-/** The next row that matches, or -1. Mostly they are many, or far apart. */
+/** The rows of a mask. Mostly they are many, or far apart. */
+function rowsOf(mask: Uint8Array): Uint32Array {
+  const rows: number[] = [];
+  for (let row = mask.indexOf(1); row >= 0; row = nextRow(mask, row)) rows.push(row);
+  return Uint32Array.from(rows);
+}
+
 function nextRow(mask: Uint8Array, row: number): number {
   return mask[row + 1] === 1 ? row + 1 : mask.indexOf(1, row + 1);
 }
 
+function keysOf(block: Block, rows: Uint32Array): RowKeys {
+  const known = block.keysOf?.(rows);
+  if (known !== undefined) return known;
+  const time = block.time("time");
+  const seq = block.f64("seq");
+  const keys = {
+    day: new Int32Array(rows.length),
+    ns: new Float64Array(rows.length),
+    seq: new Float64Array(rows.length),
+  };
+  for (let index = 0; index < rows.length; index++) {
+    keys.day[index] = time.day[rows[index]];
+    keys.ns[index] = time.ns[rows[index]];
+    keys.seq[index] = seq[rows[index]];
+  }
+  return keys;
+}
+
+/** Matching rows of one block, and the order in which they are shown. */
+interface OrderedRows {
+  readonly rows: Uint32Array;
+  readonly keys: RowKeys;
+  /** Positions in `rows`. */
+  readonly order: readonly number[];
+}
+
 /** The matching rows of one block, in order; stands at one of them. */
-class BlockRun {
-  readonly #rows: Uint32Array;
-  readonly #time: TimeColumn;
-  readonly #seq: Float64Array;
-  readonly #openWriter: () => EntryWriter;
-  #writer: EntryWriter | undefined;
+class BlockRun implements RowKey {
+  readonly #rows: OrderedRows;
+  readonly #openWriter: () => LineWriter;
+  #writer: LineWriter | undefined;
+  #damage: SegmentDamage | undefined;
   #index = 0;
+  day = 0;
+  ns = 0;
+  seq = 0;
 
-  constructor(
-    rows: Uint32Array,
-    keys: { readonly time: TimeColumn; readonly seq: Float64Array },
-    openWriter: () => EntryWriter,
-  ) {
+  constructor(rows: OrderedRows, openWriter: () => LineWriter) {
     this.#rows = rows;
-    this.#time = keys.time;
-    this.#seq = keys.seq;
     this.#openWriter = openWriter;
+    this.#stand();
   }
 
-  get day(): number {
-    return this.#time.day[this.#rows[this.#index]];
-  }
-
-  get ns(): number {
-    return this.#time.ns[this.#rows[this.#index]];
-  }
-
-  get seq(): number {
-    return this.#seq[this.#rows[this.#index]];
+  #stand(): void {
+    const { keys, order } = this.#rows;
+    const at = order[this.#index];
+    this.day = keys.day[at];
+    this.ns = keys.ns[at];
+    this.seq = keys.seq[at];
   }
 
   /** Writes the entry of the row it stands at. */
   writeLine(out: LineBuffer): void {
-    this.#writer ??= this.#openWriter();
-    this.#writer(this.#rows[this.#index], out);
+    const { rows, order } = this.#rows;
+    this.#writer ??= this.#open();
+    this.#writer(rows[order[this.#index]], out, this);
+  }
+
+  /** Where a column is damaged it is not read again for each row. */
+  #open(): LineWriter {
+    if (this.#damage !== undefined) throw this.#damage;
+    try {
+      return this.#openWriter();
+    } catch (error) {
+      if (error instanceof SegmentDamage) this.#damage = error;
+      throw error;
+    }
   }
 
   /** Moves to the next row; false at the end. */
   advance(): boolean {
     this.#index += 1;
-    return this.#index < this.#rows.length;
+    if (this.#index === this.#rows.order.length) return false;
+    this.#stand();
+    return true;
   }
 }
 

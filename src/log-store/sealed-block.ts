@@ -1,10 +1,10 @@
-import type { Block, BytesColumn, DictColumn, TimeColumn } from "./block.ts";
+import type { Block, BytesColumn, DictColumn, RowKeys, TimeColumn } from "./block.ts";
 import { bytesColumn } from "./block.ts";
 import { AttributeRowReader } from "./clauses/attribute-rows.ts";
 import { ClauseColumn, ClauseRowReader } from "./clauses/clause-column.ts";
 import { shapeIdsName } from "./clauses/clause-writer.ts";
 import { WholeValues } from "./clauses/whole-values.ts";
-import { addSigned, decodeDeltas, decodeOffsets } from "./column-codec.ts";
+import { addSigned, decodeDeltas, decodeOffsets, DeltaColumn } from "./column-codec.ts";
 import type { ColumnCache } from "./column-cache.ts";
 import { TraceIndex } from "./filters/trace-index-reader.ts";
 import { PointParts, POINTS_SECTION, SERIES_SECTION } from "./points/point-values.ts";
@@ -15,6 +15,7 @@ import { SegmentDamage } from "./segment-damage.ts";
 import type { Section } from "./segment-format.ts";
 import { distanceName } from "./segment-format.ts";
 import type { SegmentSections } from "./segment-sections.ts";
+import { BLOCK_ROWS_MAX } from "./table-schema.ts";
 
 /**
  * A block on disk. Columns come from the cache, or are read, checked, decompressed and decoded.
@@ -41,10 +42,14 @@ export class SealedBlock implements Block {
   }
 
   u8(name: string): Uint8Array {
+    const ofSeries = this.series()?.values.get(name);
+    if (ofSeries !== undefined) return this.#ofRows(name, Uint8Array, ofSeries);
     return this.#column(name, Uint8Array, (raw) => this.#expect(name, raw, raw.length));
   }
 
   u32(name: string): Uint32Array {
+    const ofSeries = this.series()?.values.get(name);
+    if (ofSeries !== undefined) return this.#ofRows(name, Uint32Array, ofSeries);
     return this.#column(name, Uint32Array, (raw) => {
       this.#expect(name, raw, raw.length / 4);
       return new Uint32Array(raw.buffer, raw.byteOffset, this.rows);
@@ -77,14 +82,36 @@ export class SealedBlock implements Block {
     );
   }
 
-  /** All rows of a segment are of its day: the column need not be read. */
+  /** All rows of a segment are of its day: the column need not be read, and all blocks share it. */
   #days(): Int32Array {
-    const key = `${this.#key}/time.day`;
+    const { day } = this.#segment.footer;
+    const key = `day ${day}`;
     const cached = this.#cache.get(key);
-    if (cached instanceof Int32Array) return cached;
-    const days = new Int32Array(this.rows).fill(this.#segment.footer.day);
+    if (cached instanceof Int32Array && cached.length >= this.rows) {
+      return cached.subarray(0, this.rows);
+    }
+    const days = new Int32Array(Math.max(this.rows, BLOCK_ROWS_MAX)).fill(day);
     this.#cache.set(key, days);
-    return days;
+    return days.subarray(0, this.rows);
+  }
+
+  /** Few rows of points, which have no column that would need whole times, are read without them. */
+  keysOf(rows: Uint32Array): RowKeys | undefined {
+    if (rows.length > this.rows / ROWS_PER_KEY_MIN || this.series() === undefined) return undefined;
+    return {
+      day: this.#days().subarray(0, rows.length),
+      ns: this.#deltas("time.ns").pick(rows),
+      seq: this.#deltas("seq").pick(rows),
+    };
+  }
+
+  #deltas(name: string): DeltaColumn {
+    const section = this.#section(name);
+    return this.#kept(
+      `${name} in part`,
+      DeltaColumn,
+      () => new DeltaColumn(this.#segment.readSection(section), this.rows),
+    );
   }
 
   #timeBehind(name: string): TimeColumn {
@@ -139,6 +166,25 @@ export class SealedBlock implements Block {
     return this.#kept(SERIES_SECTION, SeriesColumn, () =>
       decodeSeries(this.#segment.readSection(section), this.rows),
     );
+  }
+
+  seriesDict(name: string): DictColumn | undefined {
+    const ids = this.series()?.values.get(name);
+    return ids && { ids, dictionary: this.#segment.dictionary(name) };
+  }
+
+  /** A column for each row, of one that is kept once for each series. */
+  #ofRows<T extends Uint8Array | Uint32Array>(
+    name: string,
+    type: { readonly prototype: T; new (length: number): T },
+    ofSeries: Uint32Array,
+  ): T {
+    return this.#kept(name, type, () => {
+      const column = new type(this.rows);
+      const ids = this.series()?.ids ?? column;
+      for (let row = 0; row < column.length; row++) column[row] = ofSeries[ids[row]];
+      return column;
+    });
   }
 
   points(): PointParts | undefined {
@@ -208,13 +254,15 @@ export class SealedBlock implements Block {
     const key = `${this.#key}/${name}`;
     const cached = this.#cache.get(key);
     if (cached instanceof type) return cached;
-    const section = this.#sections.get(name);
-    if (section === undefined) {
-      throw new SegmentDamage(this.#segment.path, `section ${name} is missing`);
-    }
-    const column = decode(this.#segment.readSection(section));
+    const column = decode(this.#segment.readSection(this.#section(name)));
     this.#cache.set(key, column);
     return column;
+  }
+
+  #section(name: string): Section {
+    const section = this.#sections.get(name);
+    if (section !== undefined) return section;
+    throw new SegmentDamage(this.#segment.path, `section ${name} is missing`);
   }
 
   #expect(name: string, raw: Uint8Array, rows: number): Uint8Array {
@@ -222,6 +270,9 @@ export class SealedBlock implements Block {
     throw new SegmentDamage(this.#segment.path, `column ${name} has ${rows} rows of ${this.rows}`);
   }
 }
+
+/** With fewer rows for each one that is asked for, whole columns are as quick, and kept. */
+const ROWS_PER_KEY_MIN = 16;
 
 /** Points of a whole block, with their size. */
 class AllPoints {

@@ -165,10 +165,10 @@ function encodeBlock(
   { dictionaries, clauses, filters }: SegmentParts,
 ): BlockHeader {
   const sections: Section[] = [];
-  const bySeries = signal === "metrics" ? encodeBySeries(rows) : [];
+  const bySeries = signal === "metrics" ? encodeBySeries(rows, dictionaries) : [];
   for (const [name, bytes] of bySeries) sections.push(file.add(name, bytes));
   for (const column of TABLES[signal]) {
-    if (column.bySeries === true && bySeries.length > 0) continue;
+    if (column.bySeries !== undefined && bySeries.length > 0) continue;
     const coded = clauses.get(column.name);
     if (coded !== undefined) {
       sections.push(...coded.encodeBlock(rows, file));
@@ -203,8 +203,14 @@ function encodeBlock(
 }
 
 /** The columns of points that are kept by series; none where series have too few points. */
-function encodeBySeries(rows: GatheredRows): readonly (readonly [string, Uint8Array])[] {
-  const series = groupSeries(rows.seriesKeys());
+function encodeBySeries(
+  rows: GatheredRows,
+  dictionaries: ReadonlyMap<string, MergedDictionary>,
+): readonly (readonly [string, Uint8Array])[] {
+  const series = groupSeries(rows.seriesKeys(), (name) => {
+    const dictionary = dictionaries.get(name);
+    return dictionary === undefined ? rows.u8(name) : rows.dictIds(name, dictionary);
+  });
   if (series === undefined) return [];
   return [
     [SERIES_SECTION, encodeSeries(series)],

@@ -12,8 +12,11 @@ export interface Column {
   readonly clauses?: "text" | "attributes";
   /** Of a `time` column: it mostly follows `time` closely, and is kept as the distance to it. */
   readonly followsTime?: true;
-  /** Of points: kept series by series where a block has few series (`points/`). */
-  readonly bySeries?: true;
+  /**
+   * Of points, where a block has few series (`points/`): kept once for each series, all of whose
+   * points have it the same; or by series in the section `points`.
+   */
+  readonly bySeries?: "once" | "points";
 }
 
 export type ColumnKind =
@@ -39,8 +42,8 @@ const COMMON: readonly Column[] = [
   { name: "seq", kind: "int" },
   { name: "received", kind: "int" },
   { name: "time", kind: "time" },
-  { name: "resource", kind: "dict" },
-  { name: "scope", kind: "dict" },
+  { name: "resource", kind: "dict", bySeries: "once" },
+  { name: "scope", kind: "dict", bySeries: "once" },
   { name: "attributes", kind: "bytes", clauses: "attributes" },
 ];
 
@@ -79,13 +82,13 @@ export const TABLES: Readonly<Record<Signal, readonly Column[]>> = {
   metrics: [
     ...COMMON,
     { name: "start", kind: "time" },
-    { name: "metric", kind: "dict" },
-    { name: "metric_kind", kind: "u8" },
-    { name: "temporality", kind: "u8" },
-    { name: "is_monotonic", kind: "u8" },
-    { name: "value_kind", kind: "u8" },
-    { name: "value", kind: "f64", bySeries: true },
-    { name: "rest", kind: "bytes", bySeries: true },
+    { name: "metric", kind: "dict", bySeries: "once" },
+    { name: "metric_kind", kind: "u8", bySeries: "once" },
+    { name: "temporality", kind: "u8", bySeries: "once" },
+    { name: "is_monotonic", kind: "u8", bySeries: "once" },
+    { name: "value_kind", kind: "u8", bySeries: "once" },
+    { name: "value", kind: "f64", bySeries: "points" },
+    { name: "rest", kind: "bytes", bySeries: "points" },
   ],
 };
 

@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import {
   decodeDeltas,
   decodeOffsets,
+  DeltaColumn,
   encodeDeltas,
   encodeLengths,
 } from "../../src/log-store/column-codec.ts";
@@ -24,8 +25,28 @@ describe("deltas", () => {
     );
   });
 
+  test("are picked from any rows as they are decoded", () => {
+    const number = fc.oneof(fc.integer({ min: -(2 ** 51), max: 2 ** 51 }), fc.nat(3));
+    const column = fc
+      .array(number, { minLength: 1, maxLength: 400 })
+      .chain((values) =>
+        fc.tuple(fc.constant(values), fc.uniqueArray(fc.nat(values.length - 1), { maxLength: 20 })),
+      );
+    fc.assert(
+      fc.property(column, ([values, unordered]) => {
+        const rows = Uint32Array.from(unordered).sort();
+        const deltas = new DeltaColumn(encodeDeltas(values), values.length);
+        const expected = [...rows].map((row) => (values[row] ?? 0) + 0);
+        expect([...deltas.pick(rows)]).toEqual(expected);
+        expect([...deltas.pick(rows)]).toEqual(expected);
+      }),
+    );
+  });
+
   test("of another count of rows are noticed", () => {
     const bytes = encodeDeltas([1, 2, 3]);
+    expect(() => new DeltaColumn(bytes, 2)).toThrow("another length");
+    expect(() => new DeltaColumn(bytes, 4)).toThrow("another length");
     expect(() => decodeDeltas(bytes, new Float64Array(2))).toThrow("another length");
     expect(() => decodeDeltas(bytes, new Float64Array(4))).toThrow("another length");
   });

@@ -70,6 +70,13 @@ export class AttributeSearch {
     return count;
   }
 
+  /** By shape, 1 where all rows pass and 0 where none does; undefined where rows must be looked at. */
+  verdictsOfShapes(source: ClauseDictionaries): Uint8Array | undefined {
+    const verdicts = this.#shapeVerdicts(source);
+    if (verdicts === undefined) return new Uint8Array(source.shapes().count);
+    return verdicts.hasSome ? undefined : verdicts.ofShapes;
+  }
+
   /** Rows among the candidates whose attribute passes; of other rows it may say anything. */
   hits(column: ClauseColumn, candidates: Uint8Array): Uint8Array {
     const hits = new Uint8Array(candidates.length);

@@ -1,8 +1,8 @@
 import type { Block, BytesColumn, Dictionary } from "../block.ts";
 
 /**
- * What tells the series of points apart: resource, scope, metric, attributes and kind of value, as
- * 48 bits of a hash. Two series with one key make larger segments and nothing worse.
+ * What tells the series of points apart: resource, scope, metric with its kind, attributes and kind of
+ * value, as 48 bits of a hash. Two series with one key make larger segments and nothing worse.
  *
  * It is the same in all segments, so a merge need not look at attributes again.
  */
@@ -15,14 +15,16 @@ export function seriesKeysOf(block: Block): SeriesKeys {
   const resources = dictionaryHashes(block, "resource");
   const scopes = dictionaryHashes(block, "scope");
   const metrics = dictionaryHashes(block, "metric");
-  const kinds = block.u8("value_kind");
+  const bytes = ["metric_kind", "temporality", "is_monotonic", "value_kind"].map((name) =>
+    block.u8(name),
+  );
   const attributes = block.bytes("attributes");
   return (row) => {
     hashRow(attributes, row);
     mix(resources.of(row));
     mix(scopes.of(row));
     mix(metrics.of(row));
-    mix(kinds[row]);
+    for (const column of bytes) mix(column[row]);
     return (high & 0xffff) * 2 ** 32 + (low >>> 0);
   };
 }

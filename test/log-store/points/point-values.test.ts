@@ -113,7 +113,9 @@ describe("points", () => {
     fc.assert(
       fc.property(points, (rows) => {
         const keys = Float64Array.from(rows, ([series]) => 2 ** 47 + series);
-        const grouped = groupSeries(keys);
+        const columnOf = (name: string): Uint32Array =>
+          Uint32Array.from(rows, ([series]) => series + name.length);
+        const grouped = groupSeries(keys, columnOf);
         expect(grouped).toBeDefined();
         if (grouped === undefined) return;
         const section = encodePoints(
@@ -126,6 +128,9 @@ describe("points", () => {
         );
         const series = decodeSeries(encodeSeries(grouped), rows.length);
         expect([...series.ids].map((id) => series.keys[id])).toEqual([...keys]);
+        for (const [name, values] of series.values) {
+          expect([...series.ids].map((id) => values[id])).toEqual([...columnOf(name)]);
+        }
         const parts = new PointParts(series, section);
         const all = parts.readAll();
         for (const [row, [, { value, rest }]] of rows.entries()) {
@@ -142,10 +147,56 @@ describe("points", () => {
     );
   });
 
+  test.each([1, 300])("keep what is the same in each of %i series once", (seriesCount) => {
+    const names = ["resource", "scope", "metric", "metric_kind"];
+    const rowCount = 5 * seriesCount;
+    const keys = Float64Array.from({ length: rowCount }, (_, row) => row % seriesCount);
+    const grouped = groupSeries(keys, (name) =>
+      Uint32Array.from(keys, (key) => (name.length * key) % 256),
+    );
+    const section = grouped && encodeSeries(grouped);
+    const series = section && decodeSeries(section, rowCount);
+    for (const name of names) {
+      expect([...(series?.values.get(name) ?? [])]).toEqual(
+        Array.from({ length: seriesCount }, (_, key) => (name.length * key) % 256),
+      );
+    }
+    expect([...(series?.ids ?? [])]).toEqual([...keys]);
+  });
+
+  test("of series have exactly these bytes", () => {
+    const grouped = groupSeries(Float64Array.of(7, 7, 7, 7), (name) =>
+      new Uint32Array(4).fill(name.length),
+    );
+    expect(grouped && [...encodeSeries(grouped)]).toEqual(
+      [
+        [1, 0, 0, 0],
+        [7, 0, 0, 0, 0, 0],
+        // resource, scope, metric
+        [8, 0, 0, 0, 5, 0, 0, 0, 6, 0, 0, 0],
+        // metric_kind, temporality, is_monotonic, value_kind
+        [11, 11, 12, 10],
+        // One plane of four rows.
+        [1, 0, 0, 0, 0],
+      ].flat(),
+    );
+  });
+
+  test("whose keys are equal by chance, and no more, are not kept by series", () => {
+    const keys = new Float64Array(40);
+    const columnOf = (name: string): Uint8Array =>
+      Uint8Array.from(keys, (_, row) => (name === "temporality" && row === 39 ? 2 : 1));
+    expect(groupSeries(keys, columnOf)).toBeUndefined();
+    expect(groupSeries(keys.subarray(0, 39), columnOf)).toBeDefined();
+  });
+
   test("of more series than a quarter of the rows are not kept by series", () => {
-    const keys = (series: number): Float64Array =>
-      Float64Array.from({ length: 40 }, (_, row) => row % series);
-    expect(groupSeries(keys(10))?.keys.length).toBe(10);
-    expect(groupSeries(keys(11))).toBeUndefined();
+    const group = (seriesCount: number): ReturnType<typeof groupSeries> =>
+      groupSeries(
+        Float64Array.from({ length: 40 }, (_, row) => row % seriesCount),
+        () => new Uint8Array(40),
+      );
+    expect(group(10)?.keys.length).toBe(10);
+    expect(group(11)).toBeUndefined();
   });
 });
