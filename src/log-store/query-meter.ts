@@ -11,7 +11,7 @@ export class QueryMeter {
   #resumedMs: number;
   scannedBytes = 0;
   scannedRows = 0;
-  readonly #damage: string[] = [];
+  readonly #damage = new Set<string>();
 
   constructor(budget: QueryBudget, nowMs: () => number) {
     this.#budget = budget;
@@ -28,8 +28,9 @@ export class QueryMeter {
     this.#resumedMs = this.#nowMs();
   }
 
+  /** What is met in row after row is told once. */
   addDamage(reason: string): void {
-    this.#damage.push(reason);
+    this.#damage.add(reason);
   }
 
   /** Why the query must stop now, or undefined. */
@@ -45,7 +46,7 @@ export class QueryMeter {
   }
 
   end(stopped: string | undefined, cursor: string | undefined): SearchEnd {
-    const reasons = stopped === undefined ? this.#damage : [...this.#damage, stopped];
+    const reasons = stopped === undefined ? [...this.#damage] : [...this.#damage, stopped];
     return {
       status: reasons.length === 0 ? "complete" : "partial",
       reasons,
