@@ -319,7 +319,6 @@ export class DataflowRun implements NodeRunOwner<NodeRun> {
         receiver.send({ type: "node-restarted", node: node.id });
       }
     }
-    this.#publish();
   }
 
   #onStartTimeout(): void {
