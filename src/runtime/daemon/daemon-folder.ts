@@ -1,6 +1,7 @@
+import { createHash } from "node:crypto";
 import { chmodSync, existsSync, lstatSync, mkdirSync, rmSync } from "node:fs";
 import { tmpdir, userInfo } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { AppError, errorMessage } from "../../core/errors.ts";
 
 /** macOS allows 104 bytes with the closing zero, Linux 108. */
@@ -54,16 +55,27 @@ export function makePrivateFolder(folder: string): void {
 }
 
 /**
- * A dataflow's folder for sockets and for files in memory: beneath `/dev/shm`, where there is one,
- * else beneath the daemon's. Its name is the end of the id, to keep the sockets' paths short.
+ * A dataflow's folder for sockets and for files in memory. Its name is the end of the id, to keep the
+ * sockets' paths short. Errors: `FOLDER_UNSAFE`
  */
 export function makeRunFolder(daemonFolderPath: string, dataflowId: string): string {
-  const parent = existsSync(MEMORY_FOLDER)
-    ? join(MEMORY_FOLDER, `dora-${userInfo().uid}`)
-    : daemonFolderPath;
+  const parent = runFolders(daemonFolderPath);
+  makePrivateFolder(dirname(parent));
   makePrivateFolder(parent);
   const folder = join(parent, dataflowId.slice(-12));
   rmSync(folder, { recursive: true, force: true });
   makePrivateFolder(folder);
   return folder;
+}
+
+/** Removes the folders of all dataflows: none runs, and a daemon that was killed leaves them. */
+export function removeRunFolders(daemonFolderPath: string): void {
+  rmSync(runFolders(daemonFolderPath), { recursive: true, force: true });
+}
+
+/** Beneath `/dev/shm`, where there is one, else beneath the daemon's folder; for each daemon another one. */
+function runFolders(daemonFolderPath: string): string {
+  if (!existsSync(MEMORY_FOLDER)) return join(daemonFolderPath, "run");
+  const daemon = createHash("sha256").update(daemonFolderPath).digest("hex").slice(0, 8);
+  return join(MEMORY_FOLDER, `dora-${userInfo().uid}`, daemon);
 }

@@ -11,7 +11,12 @@ import { NODE_PROTOCOL_VERSION } from "../protocol/node-messages.ts";
 import type { RunTelemetry } from "../protocol/run-telemetry.ts";
 import type { DataflowStatus, RuntimeEvent } from "../protocol/status.ts";
 import { BuildRun } from "./build-run.ts";
-import { daemonFolder, daemonSocketPath, makePrivateFolder } from "./daemon-folder.ts";
+import {
+  daemonFolder,
+  daemonSocketPath,
+  makePrivateFolder,
+  removeRunFolders,
+} from "./daemon-folder.ts";
 import { DataflowRun } from "./dataflow-run.ts";
 import type { LogEntry } from "./log-inputs.ts";
 import { deliverLogTo } from "./log-inputs.ts";
@@ -122,6 +127,7 @@ export class Daemon {
     for (const { pid, node } of await record.reap()) {
       log.warn("a node that an earlier daemon left behind was killed", { pid, node });
     }
+    removeRunFolders(daemon.#context.folder);
     return daemon;
   }
 
@@ -217,6 +223,7 @@ export class Daemon {
     await this.#server?.close();
     // What is left now, the guard kills.
     this.#context.guard.close();
+    removeRunFolders(this.#context.folder);
   }
 
   #start(request: Extract<DaemonRequest, { readonly method: "start" }>): DataflowStatus {

@@ -105,12 +105,8 @@ describe("a dataflow", () => {
 
   test("children of a node end with it", async () => {
     const it = await openDaemon();
-    const id = await it.start(`
-nodes:
-  - id: parent
-    path: shell
-    args: "sleep 1000 & echo $$!"
-`);
+    it.file("parent.sh", "#!/bin/sh\nsleep 1000 & echo $!\n", 0o755);
+    const id = await it.start("nodes: [{ id: parent, path: parent.sh }]");
     await it.daemon.ended(id);
     const child = Number(it.telemetry.output("parent"));
     await it.until(() => !isAlive(child));

@@ -112,7 +112,8 @@ nodes:
 
   test("that dies by a signal is said in words", async () => {
     const it = await openDaemon();
-    const id = await it.start("nodes: [{ id: a, path: shell, args: kill -SEGV $$$$ }]");
+    it.file("a.sh", "#!/bin/sh\nkill -SEGV $$\n", 0o755);
+    const id = await it.start("nodes: [{ id: a, path: a.sh }]");
     const { nodes } = await it.daemon.ended(id);
     expect(nodes[0]?.end).toMatchObject({
       signal: "SIGSEGV",

@@ -4,21 +4,25 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, onTestFinished, test } from "vitest";
+import { removeRunFolders } from "../../../src/runtime/daemon/daemon-folder.ts";
 import { ProcessRecord } from "../../../src/runtime/daemon/process-record.ts";
 import { isAlive } from "./daemon-harness.ts";
 
 const PROCESS = fileURLToPath(new URL("daemon-process.ts", import.meta.url));
 
 /** A daemon in a process of its own that runs a dataflow of `sleep`-like programs. */
-async function startDaemonProcess(flow: string) {
+async function startDaemonProcess() {
   const folder = mkdtempSync(join(tmpdir(), "dora-killed-"));
-  writeFileSync(join(folder, "dataflow.yml"), flow);
+  writeFileSync(join(folder, "one.sh"), ONE, { mode: 0o755 });
+  writeFileSync(join(folder, "two.sh"), TWO, { mode: 0o755 });
+  writeFileSync(join(folder, "dataflow.yml"), FLOW);
   const child = spawn(process.execPath, [PROCESS, folder], {
     stdio: ["ignore", "pipe", "inherit"],
   });
   onTestFinished(() => {
     child.kill("SIGKILL");
     rmSync(folder, { recursive: true, force: true });
+    removeRunFolders(join(folder, "run"));
   });
   let text = "";
   child.stdout.setEncoding("utf8").on("data", (chunk: string) => (text += chunk));
@@ -27,14 +31,19 @@ async function startDaemonProcess(flow: string) {
   return { child, folder, pids };
 }
 
-const FLOW = `
-nodes:
-  - { id: one, path: shell, args: "trap '' TERM HUP INT; echo node $$$$; sleep 1000 & echo node $$!; wait" }
-  - { id: two, path: shell, args: "echo node $$$$; exec sleep 1000" }
+/** Deaf to signals, with a child. */
+const ONE = `#!/bin/sh
+trap '' TERM HUP INT
+echo node $$
+sleep 1000 &
+echo node $!
+wait
 `;
+const TWO = "#!/bin/sh\necho node $$\nexec sleep 1000\n";
+const FLOW = "nodes: [{ id: one, path: one.sh }, { id: two, path: two.sh }]";
 
 test("a daemon that is killed with -9 leaves no process behind, children of nodes included", async () => {
-  const { child, pids } = await startDaemonProcess(FLOW);
+  const { child, pids } = await startDaemonProcess();
   await expect.poll(() => pids("node")).toHaveLength(3);
   expect(pids("node").every(isAlive)).toBe(true);
   child.kill("SIGKILL");
@@ -42,7 +51,7 @@ test("a daemon that is killed with -9 leaves no process behind, children of node
 });
 
 test("the guard is replaced when it is killed, and the new one knows what runs", async () => {
-  const { child, pids } = await startDaemonProcess(FLOW);
+  const { child, pids } = await startDaemonProcess();
   await expect.poll(() => pids("node")).toHaveLength(3);
   process.kill(pids("guard")[0] ?? 0, "SIGKILL");
   await expect.poll(() => pids("guard")).toHaveLength(2);
@@ -51,7 +60,7 @@ test("the guard is replaced when it is killed, and the new one knows what runs",
 });
 
 test("what a daemon that was killed with its guard left behind is killed by the next one", async () => {
-  const first = await startDaemonProcess(FLOW);
+  const first = await startDaemonProcess();
   await expect.poll(() => first.pids("node")).toHaveLength(3);
   await expect.poll(() => first.pids("recorded")).toHaveLength(2);
   // Stopped, so that it cannot start another guard.

@@ -1,8 +1,13 @@
-import { chmodSync, mkdtempSync, rmSync, statSync, symlinkSync } from "node:fs";
+import { chmodSync, existsSync, mkdtempSync, rmSync, statSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { daemonFolder, makePrivateFolder } from "../../../src/runtime/daemon/daemon-folder.ts";
+import {
+  daemonFolder,
+  makePrivateFolder,
+  makeRunFolder,
+  removeRunFolders,
+} from "../../../src/runtime/daemon/daemon-folder.ts";
 import { readNodeMessage } from "../../../src/runtime/daemon/node-message-schema.ts";
 import { OutputTail } from "../../../src/runtime/daemon/output-tail.ts";
 import { parsePs, parseStat, readProcesses } from "../../../src/runtime/daemon/process-table.ts";
@@ -150,6 +155,22 @@ describe("the private folder", () => {
     const long = daemonFolder({ XDG_RUNTIME_DIR: `/${"x".repeat(90)}` });
     expect(long).toMatch(new RegExp(`^${tmpdir()}/dora-${uid}$|^/tmp/dora-${uid}$`));
   });
+});
+
+test("folders of dataflows are each daemon's own, and go together", () => {
+  const one = join(tmpdir(), `dora-${process.pid}-one`);
+  const other = join(tmpdir(), `dora-${process.pid}-other`);
+  onTestFinished(() => {
+    removeRunFolders(one);
+    removeRunFolders(other);
+  });
+  const id = "01900000-0000-7000-8000-00000000000a";
+  const first = makeRunFolder(one, id);
+  const second = makeRunFolder(other, id);
+  expect(statSync(first).mode & 0o777).toBe(0o700);
+  expect(first).not.toBe(second);
+  removeRunFolders(one);
+  expect([first, second].map((folder) => existsSync(folder))).toEqual([false, true]);
 });
 
 describe("what a node says", () => {
