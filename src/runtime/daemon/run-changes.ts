@@ -69,7 +69,9 @@ export function connectLink(run: DataflowRun, { source, target }: LinkRequest): 
   receiver.inputs = [...receiver.inputs, input];
   // The receiver lets the link in before its sender is told: it says anew that it listens.
   receiver.send({ type: "input-added", input: inputConfig(receiver.id, input) });
-  run.links.add({ id: linkId(source, target), source, target, transport }, receiver.isConnected);
+  const { queueSize, queuePolicy } = input;
+  const link = { id: linkId(source, target), source, target, transport, queueSize, queuePolicy };
+  run.links.add(link, receiver.isConnected);
 }
 
 /** Errors: `NOT_FOUND` */

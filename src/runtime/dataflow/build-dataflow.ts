@@ -1,302 +1,313 @@
 import type { LinkTransport } from "../protocol/node-messages.ts";
+import { buildOperators, outputId } from "./build-operators.ts";
 import type {
   Dataflow,
   DataflowInput,
-  DataflowInputSource,
   DataflowNode,
   DataflowOperator,
-  DataflowOutput,
+  DataFormat,
   NodeSource,
   RestartRules,
   Thresholds,
-  TransportName,
 } from "./dataflow.ts";
-import { DEFAULT_TRANSPORT, FORMATS_AVAILABLE, TRANSPORTS_LATER } from "./dataflow.ts";
-import type {
-  DataflowFileContent,
-  FileInput,
-  FileNode,
-  FileOperator,
-  FileOutput,
-  FileThresholds,
-  FileTransport,
-} from "./file-schema.ts";
-import type { FilePath, FileText, Problem } from "./file-text.ts";
-import { expandVariables, parseTimer, splitWords } from "./quantities.ts";
+import { DEFAULT_TRANSPORT, FORMATS_AVAILABLE } from "./dataflow.ts";
+import type { ContentNode, FileContent } from "./file-content.ts";
+import type { FileEnvironment, FileInput, FileThresholds } from "./file-schema.ts";
+import type { FilePath, FileText } from "./file-text.ts";
+import type { FileTransport } from "./file-transport.ts";
+import type { Findings } from "./findings.ts";
+import { parseInputSource } from "./input-source.ts";
+import { expandVariables, splitWords } from "./quantities.ts";
 
 /** dora-rs's default. */
 const QUEUE_SIZE = 10;
 const FINISH_GRACE_SECONDS = 10;
 const RESTART_DELAY_SECONDS = 1;
 const RESTART_DELAY_MAX_SECONDS = 60;
+/** Variables of a node's process that the daemon sets itself. */
+const RESERVED: ReadonlySet<string> = new Set([
+  "DORA_NODE_ID",
+  "DORA_DATAFLOW_ID",
+  "DORA_DAEMON_SOCKET",
+  "DORA_NODE_TOKEN",
+  "TRACEPARENT",
+]);
 
-const LOGS = /^dora\/logs(?:\/(error|warn|info|debug|trace|stdout)(?:\/([\w.-]+))?)?$/;
-const OUTPUT = /^([\w.-]+)\/(.+)$/;
+type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Makes the model of a file whose shape is right, and collects what is wrong with its values. */
+/** A node as it was built, and where its parts stand in the file. */
+export interface BuiltNode {
+  readonly node: DataflowNode;
+  readonly content: ContentNode;
+  /** In the order of the node's inputs. */
+  readonly inputPaths: readonly FilePath[];
+  /** In the order of the node's outputs. */
+  readonly outputPaths: readonly FilePath[];
+}
+
+export interface BuiltDataflow {
+  readonly dataflow: Dataflow;
+  readonly nodes: readonly BuiltNode[];
+}
+
+/** Makes the model of a file whose shape is right, and tells of what is wrong with its values. */
 export class DataflowBuilder {
   readonly #file: FileText;
-  readonly #environment: Readonly<Record<string, string | undefined>>;
-  readonly #problems: Problem[];
-  readonly #warnings: Problem[];
+  readonly #environment: Environment;
+  readonly #findings: Findings;
 
-  constructor(
-    file: FileText,
-    environment: Readonly<Record<string, string | undefined>>,
-    problems: Problem[],
-    warnings: Problem[],
-  ) {
+  constructor(file: FileText, environment: Environment, findings: Findings) {
     this.#file = file;
     this.#environment = environment;
-    this.#problems = problems;
-    this.#warnings = warnings;
+    this.#findings = findings;
   }
 
-  build(content: DataflowFileContent): Dataflow {
-    const defaults = {
-      transport: this.#transport(content.default_transport, ["default_transport"]),
-      format: content.default_data_format ?? "arrow",
-    };
-    if (content.default_data_format !== undefined) {
-      this.#checkFormat(content.default_data_format, ["default_data_format"]);
-    }
-    if (content.exit_when_nodes_finish !== undefined) {
+  build({ root, nodes }: FileContent): BuiltDataflow {
+    const transport = this.#transport(root.default_transport, ["default_transport"]);
+    this.#checkFormat(root.default_data_format, ["default_data_format"]);
+    if (root.exit_when_nodes_finish === true) {
       const message = "`exit_when_nodes_finish` has no effect: a dataflow ends with its last node";
-      this.#warnings.push(this.#file.problemAtKey(["exit_when_nodes_finish"], message));
+      this.#findings.warn("unsupported", ["exit_when_nodes_finish"], message, "key");
     }
-    return {
-      nodes: content.nodes.map((node, index) => this.#node(node, ["nodes", index], defaults)),
-      environment: this.#variables(content.env, ["env"]),
-      thresholds: thresholdsOf(content.thresholds),
+    const defaults: Defaults = {
+      transport,
+      format: root.default_data_format ?? "arrow",
+      environment: this.#variables(root.env, ["env"]),
     };
+    const built = nodes.map((node) => this.#node(node, defaults));
+    const dataflow = {
+      nodes: built.map(({ node }) => node),
+      environment: defaults.environment,
+      thresholds: thresholdsOf(root.thresholds),
+    };
+    return { dataflow, nodes: built };
   }
 
-  #node(
-    node: FileNode,
-    path: FilePath,
-    defaults: { readonly transport: LinkTransport; readonly format: DataflowOutput["format"] },
-  ): DataflowNode {
+  #node(content: ContentNode, defaults: Defaults): BuiltNode {
+    const { node, path } = content;
     const { custom } = node;
     if (custom !== undefined) {
       const message = "`custom` is of dora-rs 0.x: give `path` in the place of `custom.source`";
-      this.#warnings.push(this.#file.problemAtKey([...path, "custom"], message));
+      this.#findings.warn("legacy", [...path, "custom"], message, "key");
     }
-    const operators = this.#operators(node, path);
-    if (node.data_format !== undefined) {
-      this.#checkFormat(node.data_format, [...path, "data_format"]);
+    if (node.deploy !== undefined) {
+      const message = "`deploy` has no effect: a dataflow runs on one machine";
+      this.#findings.warn("unsupported", [...path, "deploy"], message, "key");
     }
+    const operators = buildOperators(node, path, this.#findings);
+    this.#checkFormats(content);
     const format = node.data_format ?? defaults.format;
-    const inputs = { ...custom?.inputs, ...node.inputs };
-    const outputs = [...(custom?.outputs ?? []), ...(node.outputs ?? [])];
+    const inputs = [
+      ...portsOf(custom?.inputs, [...path, "custom", "inputs"]),
+      ...portsOf(node.inputs, [...path, "inputs"]),
+      ...operators.inputs,
+    ].flatMap(({ id, input, path: at }) => {
+      const built = this.#input(id, input, at, defaults.transport);
+      return built === undefined ? [] : [{ input: built, path: at }];
+    });
+    const outputs = [
+      ...(custom?.outputs ?? []).map((output, index) => {
+        return { output, format: undefined, path: [...path, "custom", "outputs", index] };
+      }),
+      ...(node.outputs ?? []).map((output, index) => {
+        return { output, format: undefined, path: [...path, "outputs", index] };
+      }),
+      ...operators.outputs,
+    ];
+    const environment = {
+      ...this.#variables(custom?.envs, [...path, "custom", "envs"]),
+      ...this.#variables(node.env, [...path, "env"]),
+    };
     return {
-      id: node.id,
-      name: node.name ?? node.id,
-      description: node.description ?? "",
-      source: this.#source(node, path, operators.list),
-      build: linesOf(node.build ?? custom?.build),
-      inputs: [
-        ...Object.entries(inputs).map(([id, input]) =>
-          this.#input(id, input, [...path, "inputs", id], defaults.transport),
-        ),
-        ...operators.inputs.map(({ id, input, path: at }) =>
-          this.#input(id, input, at, defaults.transport),
-        ),
-      ],
-      outputs: [...outputs, ...operators.outputs].map((output) => toOutput(output, format)),
-      environment: this.#variables({ ...custom?.envs, ...node.env }, [...path, "env"]),
-      parameters: node.parameters ?? {},
-      restart: restartRules(node),
-      healthCheckTimeoutMs: 1000 * (node.health_check_timeout ?? 0),
-      finishGraceMs: 1000 * (node.finish_grace_secs ?? FINISH_GRACE_SECONDS),
-      sendStdoutAs: node.send_stdout_as,
-      minLogLevel: node.min_log_level,
-      cpuAffinity: node.cpu_affinity ?? [],
-      machine: node.deploy?.machine,
-      thresholds: thresholdsOf(node.thresholds),
+      content,
+      inputPaths: inputs.map(({ path: at }) => at),
+      outputPaths: outputs.map(({ path: at }) => at),
+      node: {
+        id: node.id,
+        name: node.name ?? node.id,
+        description: node.description ?? "",
+        source: this.#source(content, operators.operators, {
+          ...this.#environment,
+          ...defaults.environment,
+          ...environment,
+        }),
+        build: [node.build, custom?.build, ...operators.build].flatMap(linesOf),
+        inputs: inputs.map(({ input }) => input),
+        outputs: outputs.map(({ output, format: own }) => ({
+          id: outputId(output),
+          format: own ?? format,
+          schema: typeof output === "string" ? undefined : output.schema,
+        })),
+        environment,
+        parameters: node.parameters ?? {},
+        restart: restartRules(node),
+        healthCheckTimeoutMs: 1000 * (node.health_check_timeout ?? 0),
+        finishGraceMs: 1000 * (node.finish_grace_secs ?? FINISH_GRACE_SECONDS),
+        sendStdoutAs: node.send_stdout_as ?? custom?.send_stdout_as ?? operators.sendStdoutAs,
+        minLogLevel: (node.min_log_level ?? operators.minLogLevel)?.toLowerCase(),
+        cpuAffinity: node.cpu_affinity ?? [],
+        machine: node.deploy?.machine,
+        thresholds: thresholdsOf(node.thresholds),
+      },
     };
   }
 
-  #source(node: FileNode, path: FilePath, operators: readonly DataflowOperator[]): NodeSource {
-    const given = [
-      node.path === undefined ? [] : ["path"],
-      node.custom === undefined ? [] : ["custom"],
-      node.operator === undefined ? [] : ["operator"],
-      node.operators === undefined ? [] : ["operators"],
-    ].flat();
-    if (given.length !== 1) {
-      const found = given.length === 0 ? "nothing" : given.map((key) => `\`${key}\``).join(" and ");
-      this.#problem(
-        path,
-        `node \`${node.id}\` has ${found} to run: give \`path\` or \`operators\``,
-      );
+  #source(
+    { node, path, isSourceTold }: ContentNode,
+    operators: readonly DataflowOperator[],
+    environment: Environment,
+  ): NodeSource {
+    const given = (["path", "custom", "operator", "operators"] as const).filter(
+      (key) => node[key] !== undefined,
+    );
+    if (given.length === 0 && !isSourceTold) {
+      const message = `node \`${node.id}\` has nothing to run: give \`path\` or \`operators\``;
+      this.#findings.problem("missing-key", path, message);
     }
-    if (operators.length > 0) return { kind: "operators", operators };
-    const text = node.path ?? node.custom?.source ?? "";
-    if (text === "dynamic") return { kind: "dynamic" };
-    const key = node.path === undefined ? "custom" : "path";
-    if (/^https?:\/\//.test(text)) {
+    for (const key of given.slice(1)) {
+      const message = `\`${key}\` cannot stand beside \`${given[0]}\`: a node runs one thing`;
+      this.#findings.problem("contradiction", [...path, key], message, "key");
+    }
+    const at = node.path === undefined ? [...path, "custom", "source"] : [...path, "path"];
+    const written = node.path ?? node.custom?.source;
+    if (written === undefined) {
+      return { kind: "operators", operators: operators.map((one) => ({ ...one })) };
+    }
+    if (written === "dynamic") return { kind: "dynamic" };
+    if (written === "" || /^[a-z][a-z0-9+.-]*:\/\//i.test(written)) {
       const message =
-        "a node is not loaded from an address: fetch it in `build`, and give its file";
-      this.#problem([...path, key], message);
+        written === ""
+          ? "the path is empty: give a file or a program"
+          : "a node is not loaded from an address: fetch it in `build`, and give its file";
+      this.#findings.problem(written === "" ? "wrong-value" : "unsupported", at, message);
     }
-    const args = splitWords(node.args ?? node.custom?.args ?? "");
-    if (args === undefined) this.#problem([...path, "args"], "a quote in `args` does not end");
     return {
       kind: "executable",
-      path: this.#expand(text, [...path, key]),
-      args: (args ?? []).map((word) => this.#expand(word, [...path, "args"])),
+      path: this.#expand(written, at, environment),
+      args: this.#args(node.args ?? node.custom?.args ?? "", written, {
+        node: node.args !== undefined,
+        path,
+      }),
     };
   }
 
-  /** Operators are run by one node: their inputs and outputs are its own, as `operator/port`. */
-  #operators(node: FileNode, path: FilePath) {
-    const written: readonly { readonly operator: FileOperator; readonly path: FilePath }[] = [
-      ...(node.operator === undefined
-        ? []
-        : [{ operator: node.operator, path: [...path, "operator"] }]),
-      ...(node.operators ?? []).map((operator, index) => ({
-        operator,
-        path: [...path, "operators", index],
-      })),
-    ];
-    const list: DataflowOperator[] = [];
-    const inputs: { readonly id: string; readonly input: FileInput; readonly path: FilePath }[] =
-      [];
-    const outputs: FileOutput[] = [];
-    for (const { operator, path: at } of written) {
-      // A single operator has its node's ports as they are; dora-rs calls it `op`.
-      const isSingle = node.operator !== undefined;
-      const id = operator.id ?? "op";
-      const portOf = (port: string): string => (isSingle ? port : `${id}/${port}`);
-      for (const [port, input] of Object.entries(operator.inputs ?? {})) {
-        inputs.push({ id: portOf(port), input, path: [...at, "inputs", port] });
-      }
-      for (const output of operator.outputs ?? []) {
-        outputs.push(
-          typeof output === "string" ? portOf(output) : { ...output, id: portOf(output.id) },
-        );
-      }
-      list.push({
-        id,
-        source: this.#operatorSource(operator, at),
-        inputs: Object.keys(operator.inputs ?? {}).map(portOf),
-        outputs: (operator.outputs ?? []).map((output) =>
-          portOf(typeof output === "string" ? output : output.id),
-        ),
-      });
-    }
-    return { list, inputs, outputs };
-  }
-
-  #operatorSource(operator: FileOperator, path: FilePath): string {
-    if (operator["shared-library"] !== undefined) {
-      const message = "an operator cannot be a shared library: make it a node, with `path`";
-      this.#problem([...path, "shared-library"], message);
-    }
-    const { python } = operator;
-    if (typeof python === "object" && python.conda_env !== undefined) {
-      const message = "conda environments are not entered: run `conda run` as a node, with `path`";
-      this.#problem([...path, "python", "conda_env"], message);
-    }
-    const source = operator.javascript ?? (typeof python === "object" ? python.source : python);
-    if (source === undefined && operator["shared-library"] === undefined) {
-      this.#problem(path, "the operator has nothing to run: give `javascript` or `python`");
-    }
-    return this.#expand(source ?? "", path);
+  /** Of `shell`, the whole is one line, which the shell splits and expands itself. */
+  #args(
+    args: string,
+    program: string,
+    written: { readonly node: boolean; readonly path: FilePath },
+  ): readonly string[] {
+    if (program === "shell") return args === "" ? [] : [args];
+    const words = splitWords(args);
+    if (words !== undefined) return words;
+    const at = written.node ? ["args"] : ["custom", "args"];
+    const message = "a quote in `args` does not end: close it";
+    this.#findings.problem("wrong-value", [...written.path, ...at], message);
+    return [];
   }
 
   #input(
     id: string,
-    input: FileInput,
+    written: FileInput,
     path: FilePath,
     defaultTransport: LinkTransport,
-  ): DataflowInput {
-    const long = typeof input === "string" ? { source: input } : input;
-    const sourcePath = typeof input === "string" ? path : [...path, "source"];
+  ): DataflowInput | undefined {
+    const long = typeof written === "string" ? { source: written } : written;
     const transport =
       long.transport === undefined
         ? defaultTransport
         : this.#transport(long.transport, [...path, "transport"]);
+    const source = parseInputSource(long.source.trim(), transport);
+    if (typeof source === "string") {
+      const at = typeof written === "string" ? path : [...path, "source"];
+      this.#findings.problem("wrong-value", at, source);
+      return undefined;
+    }
+    if (source.kind !== "output" && long.transport !== undefined) {
+      const message = "`transport` has no effect on timers and logs: they do not come by a link";
+      this.#findings.warn("contradiction", [...path, "transport"], message, "key");
+    }
     return {
       id,
-      source: this.#inputSource(long.source, sourcePath, transport),
+      source,
       queueSize: long.queue_size ?? QUEUE_SIZE,
       queuePolicy: long.queue_policy ?? "drop_oldest",
       inputTimeoutMs: long.input_timeout === undefined ? undefined : 1000 * long.input_timeout,
     };
   }
 
-  #inputSource(source: string, path: FilePath, transport: LinkTransport): DataflowInputSource {
-    if (source.startsWith("dora/timer/")) {
-      const intervalNs = parseTimer(source);
-      if (intervalNs !== undefined) return { kind: "timer", intervalNs };
-      const known = "give dora/timer/millis/100, or secs, micros, nanos, hz";
-      this.#problem(path, `\`${source}\` is no timer: ${known}, up to a day`);
-      return { kind: "timer", intervalNs: 1e9 };
-    }
-    const logs = LOGS.exec(source);
-    if (logs !== null) return { kind: "logs", level: logs[1] ?? "trace", node: logs[2] };
-    if (source.startsWith("dora/")) {
-      this.#problem(
-        path,
-        `\`${source}\` is unknown: there are dora/timer/… and dora/logs[/LEVEL[/NODE]]`,
-      );
-    }
-    const [, node, output] = OUTPUT.exec(source) ?? [];
-    if (node !== undefined && output !== undefined) {
-      return { kind: "output", node, output, transport };
-    }
-    this.#problem(path, `\`${source}\` is no source: give \`node/output\``);
-    return { kind: "timer", intervalNs: 1e9 };
-  }
-
-  #transport(transport: FileTransport | undefined, path: FilePath): LinkTransport {
-    if (transport === undefined) return { kind: DEFAULT_TRANSPORT, options: {} };
-    const { kind, ...options } = typeof transport === "string" ? { kind: transport } : transport;
-    if (!isAvailable(kind)) {
-      this.#problem(path, `transport \`${kind}\` is not available in this version yet`);
+  #transport(written: FileTransport | undefined, path: FilePath): LinkTransport {
+    const { kind, ...options } =
+      typeof written === "object" ? written : { kind: written ?? DEFAULT_TRANSPORT };
+    if (kind === "zenoh" || kind === "quic") {
+      const message = `transport \`${kind}\` is not available in this version yet: give socket, tcp, websocket, grpc, redis or mqtt`;
+      this.#findings.problem("unsupported", path, message);
       return { kind: DEFAULT_TRANSPORT, options: {} };
     }
-    return { kind, options };
+    const known: Record<string, string | number> = {};
+    for (const [name, value] of Object.entries(options)) {
+      if (typeof value !== "string" && typeof value !== "number") continue;
+      known[name === "idle_ms" ? "idleMs" : name] = value;
+    }
+    return { kind, options: known };
   }
 
-  #checkFormat(format: DataflowOutput["format"], path: FilePath): void {
-    if (FORMATS_AVAILABLE.includes(format)) return;
+  #checkFormats({ node, path }: ContentNode): void {
+    this.#checkFormat(node.data_format, [...path, "data_format"]);
+    this.#checkFormat(node.operator?.data_format, [...path, "operator", "data_format"]);
+    for (const [index, { data_format: format }] of (node.operators ?? []).entries()) {
+      this.#checkFormat(format, [...path, "operators", index, "data_format"]);
+    }
+  }
+
+  #checkFormat(format: DataFormat | undefined, path: FilePath): void {
+    if (format === undefined || FORMATS_AVAILABLE.includes(format)) return;
     const known = FORMATS_AVAILABLE.join(", ");
-    this.#problem(path, `format \`${format}\` is not available in this version yet: give ${known}`);
+    const message = `format \`${format}\` is not available in this version yet: give ${known}`;
+    this.#findings.problem("unsupported", path, message);
   }
 
   #variables(
-    variables: Readonly<Record<string, string | number | boolean>> | undefined,
+    variables: FileEnvironment | undefined,
     path: FilePath,
   ): Readonly<Record<string, string>> {
     return Object.fromEntries(
-      Object.entries(variables ?? {}).map(([name, value]) => [
-        name,
-        this.#expand(String(value), [...path, name]),
-      ]),
+      Object.entries(variables ?? {}).map(([name, value]) => {
+        const at = [...path, name];
+        if (RESERVED.has(name)) {
+          const message = `\`${name}\` is set by the daemon: this value has no effect`;
+          this.#findings.warn("contradiction", at, message, "key");
+        }
+        const text = typeof value === "object" ? `\${${value.__dora_env}}` : this.#text(value, at);
+        return [name, this.#expand(text, at, this.#environment)];
+      }),
     );
   }
 
-  #expand(text: string, path: FilePath): string {
-    return expandVariables(text, this.#environment, (name) => {
-      const message = `\`$${name}\` is not set: it stands for nothing (write $$ for a $)`;
-      this.#warnings.push(this.#file.problemAt(path, message));
+  /** A number too large for one of JavaScript is the text that is written. */
+  #text(value: string | number | boolean, path: FilePath): string {
+    if (typeof value !== "number" || Math.abs(value) <= Number.MAX_SAFE_INTEGER) {
+      return String(value);
+    }
+    return this.#file.sourceOf(path) ?? String(value);
+  }
+
+  #expand(text: string, path: FilePath, environment: Environment): string {
+    return expandVariables(text, environment, (name) => {
+      const message = `\`$${name}\` is not set here, and stands for nothing: set it, or write $$ for a $`;
+      this.#findings.warn("unset-variable", path, message);
     });
   }
-
-  #problem(path: FilePath, message: string): void {
-    this.#problems.push(this.#file.problemAt(path, message));
-  }
 }
 
-function isAvailable(kind: TransportName): kind is LinkTransport["kind"] {
-  return !TRANSPORTS_LATER.includes(kind);
+interface Defaults {
+  readonly transport: LinkTransport;
+  readonly format: DataFormat;
+  readonly environment: Readonly<Record<string, string>>;
 }
 
-function toOutput(output: FileOutput, format: DataflowOutput["format"]): DataflowOutput {
-  const long = typeof output === "string" ? { id: output, schema: undefined } : output;
-  return { id: long.id, format, schema: long.schema };
+function portsOf(inputs: Readonly<Record<string, FileInput>> | undefined, path: FilePath) {
+  return Object.entries(inputs ?? {}).map(([id, input]) => ({ id, input, path: [...path, id] }));
 }
 
 function linesOf(text: string | undefined): readonly string[] {
@@ -306,12 +317,13 @@ function linesOf(text: string | undefined): readonly string[] {
     .filter((line) => line !== "");
 }
 
-function restartRules(node: FileNode): RestartRules {
+function restartRules(node: ContentNode["node"]): RestartRules {
+  const delayMs = 1000 * (node.restart_delay ?? RESTART_DELAY_SECONDS);
   return {
     policy: node.restart_policy ?? "never",
     restartsMax: node.max_restarts ?? 0,
-    delayMs: 1000 * (node.restart_delay ?? RESTART_DELAY_SECONDS),
-    delayMaxMs: 1000 * (node.max_restart_delay ?? RESTART_DELAY_MAX_SECONDS),
+    delayMs,
+    delayMaxMs: Math.max(delayMs, 1000 * (node.max_restart_delay ?? RESTART_DELAY_MAX_SECONDS)),
     windowMs: 1000 * (node.restart_window ?? 0),
   };
 }

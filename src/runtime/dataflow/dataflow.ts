@@ -77,21 +77,6 @@ export const DATA_FORMATS = ["arrow", "capnp", "flatbuffers", "avro"] as const;
 export type DataFormat = (typeof DATA_FORMATS)[number];
 export const FORMATS_AVAILABLE: readonly DataFormat[] = ["arrow"];
 
-/** Transports that a file may name. */
-export const TRANSPORTS = [
-  "socket",
-  "tcp",
-  "websocket",
-  "grpc",
-  "redis",
-  "mqtt",
-  "zenoh",
-  "quic",
-] as const;
-export type TransportName = (typeof TRANSPORTS)[number];
-/** Those that a file may name, and that do not run yet. */
-export const TRANSPORTS_LATER: readonly TransportName[] = ["zenoh", "quic"];
-
 export interface RestartRules {
   readonly policy: "never" | "on-failure" | "always";
   /** 0 is without a limit. */
@@ -117,12 +102,15 @@ export interface Link {
   readonly source: { readonly node: string; readonly output: string };
   readonly target: { readonly node: string; readonly input: string };
   readonly transport: LinkTransport;
+  /** Of the input. */
+  readonly queueSize: number;
+  readonly queuePolicy: DataflowInput["queuePolicy"];
 }
 
 /** All links of a dataflow, in the order of the inputs. */
 export function linksOf(dataflow: Dataflow): readonly Link[] {
   return dataflow.nodes.flatMap((node) =>
-    node.inputs.flatMap(({ id, source }) =>
+    node.inputs.flatMap(({ id, source, queueSize, queuePolicy }) =>
       source.kind === "output"
         ? [
             {
@@ -130,6 +118,8 @@ export function linksOf(dataflow: Dataflow): readonly Link[] {
               source: { node: source.node, output: source.output },
               target: { node: node.id, input: id },
               transport: source.transport,
+              queueSize,
+              queuePolicy,
             },
           ]
         : [],

@@ -1,106 +1,169 @@
 import type { Document, ParsedNode } from "yaml";
-import { isMap, isPair, isScalar, LineCounter, parseDocument } from "yaml";
+import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument, visit } from "yaml";
+import type { Finding } from "./findings.ts";
 
 /** Written by hand, larger is a mistake. */
 export const FILE_BYTES_MAX = 1024 * 1024;
+/** Times that aliases may multiply the text. */
 const ALIASES_MAX = 100;
-
-/** Something wrong, or worth knowing, in a dataflow file. Lines and columns are counted from 1. */
-export interface Problem {
-  readonly line: number;
-  readonly column: number;
-  /** What was found, and what to do. */
-  readonly message: string;
-}
+/** Of values that are shown in messages. */
+const SHOWN_LENGTH_MAX = 60;
 
 export type FilePath = readonly (string | number)[];
+
+/** Where something stands: as in `Finding`. */
+export type Place = Pick<Finding, "line" | "column" | "length">;
 
 /** A file's values, and where each of them stands. */
 export interface FileText {
   readonly value: unknown;
-  problemAt(path: FilePath, message: string): Problem;
-  /** The same at the key that the path ends with. */
-  problemAtKey(path: FilePath, message: string): Problem;
+  /** Of a value, or of the key that the path ends with; of what is around it where it is not written out. */
+  placeOf(path: FilePath, isKey: boolean): Place;
+  /** How a scalar is written, without quotes; undefined for anything else. */
+  sourceOf(path: FilePath): string | undefined;
 }
 
 export type FileTextResult =
   | { readonly status: "read"; readonly file: FileText }
-  | { readonly status: "broken"; readonly problems: readonly Problem[] };
+  | { readonly status: "broken"; readonly problems: readonly Finding[] };
 
-/** Reads YAML: one document, unique keys, merge keys as dora-rs has them, aliases within a limit. */
+/**
+ * Reads YAML 1.2: one document, unique keys, merge keys, aliases within a limit.
+ *
+ * Limits: `FILE_BYTES_MAX`; time and memory in proportion to the text.
+ */
 export function readFileText(text: string): FileTextResult {
   if (Buffer.byteLength(text) > FILE_BYTES_MAX) {
-    const message = `the file is larger than ${FILE_BYTES_MAX} bytes`;
-    return { status: "broken", problems: [{ line: 1, column: 1, message }] };
+    const message = `the file is larger than ${FILE_BYTES_MAX} bytes: leave data to files of its own`;
+    return { status: "broken", problems: [{ code: "limit", ...START, message }] };
   }
   const lines = new LineCounter();
-  const document = parseDocument(text, {
-    lineCounter: lines,
-    version: "1.2",
-    schema: "core",
-    merge: true,
-    uniqueKeys: true,
-    prettyErrors: false,
-  });
-  const at = (offset: number, message: string): Problem => {
-    const { line, col } = lines.linePos(offset);
-    return { line: Math.max(line, 1), column: Math.max(col, 1), message };
-  };
-  const broken = [...document.errors, ...document.warnings];
-  if (broken.length > 0) {
-    return {
-      status: "broken",
-      problems: broken.map(({ message, pos }) => at(pos[0], firstLine(message))),
-    };
+  let document: Document.Parsed;
+  try {
+    // Duplicate keys are looked for below, since the library compares each key with all others.
+    document = parseDocument(text, {
+      lineCounter: lines,
+      version: "1.2",
+      schema: "core",
+      merge: true,
+      uniqueKeys: false,
+      prettyErrors: false,
+    });
+  } catch {
+    const message = "the file's values are nested too deep to be read";
+    return { status: "broken", problems: [{ code: "limit", ...START, message }] };
   }
+  const placeAt = (start: number, end: number): Place => {
+    const { line, col } = lines.linePos(start);
+    const rest = text.slice(start, end).split(/[\r\n]/, 1)[0] ?? "";
+    return {
+      line: Math.max(line, 1),
+      column: Math.max(col, 1),
+      length: Math.max(rest.trimEnd().length, 1),
+    };
+  };
+  const problems: Finding[] = [];
+  for (const { message, pos } of [...document.errors, ...document.warnings]) {
+    problems.push({ code: "yaml", ...placeAt(...pos), message: asClause(message) });
+  }
+  for (const { name, range } of duplicateKeys(document)) {
+    const message = `the key \`${cut(name)}\` stands here a second time: keep one`;
+    problems.push({ code: "duplicate", ...placeAt(range[0], range[1]), message });
+  }
+  if (problems.length > 0) return { status: "broken", problems };
   let value: unknown;
   try {
     value = document.toJS({ maxAliasCount: ALIASES_MAX });
   } catch {
-    const message = `the file's aliases grow to more than ${ALIASES_MAX} times their text`;
-    return { status: "broken", problems: [at(0, message)] };
+    const message = `the file's aliases repeat more than ${ALIASES_MAX} times their text: write it out`;
+    return { status: "broken", problems: [{ code: "limit", ...START, message }] };
   }
   return {
     status: "read",
     file: {
       value,
-      problemAt: (path, message) => at(offsetAt(document, path, false), message),
-      problemAtKey: (path, message) => at(offsetAt(document, path, true), message),
+      placeOf: (path, isKey) => placeAt(...rangeOf(document, path, isKey)),
+      sourceOf: (path) => {
+        const { node, isWhole } = findNode(document, path);
+        return isWhole && isScalar(node) ? node.source : undefined;
+      },
     },
   };
 }
 
-function firstLine(message: string): string {
+/** How a value looks in a message. */
+export function describeValue(value: unknown): string {
+  if (value === null || value === undefined) return "empty";
+  if (Array.isArray(value)) return "a list";
+  if (typeof value === "string") return JSON.stringify(cut(value));
+  return typeof value === "number" || typeof value === "boolean" ? String(value) : "a map";
+}
+
+const START: Place = { line: 1, column: 1, length: 1 };
+
+function cut(text: string): string {
+  return text.length > SHOWN_LENGTH_MAX ? `${text.slice(0, SHOWN_LENGTH_MAX)}…` : text;
+}
+
+/** The first line of the library's message, which is a sentence. */
+function asClause(message: string): string {
   const line = message.split("\n", 1)[0] ?? "";
   return line.charAt(0).toLowerCase() + line.slice(1);
 }
 
-/** Where a value stands, or the nearest one around it that is written out. */
-function offsetAt(document: Document.Parsed, path: FilePath, isKey: boolean): number {
-  let node: ParsedNode | null = document.contents;
-  let offset = node?.range[0] ?? 0;
-  for (const [index, step] of path.entries()) {
-    if (isMap(node)) {
-      const pair = node.items.find(
-        ({ key }) => isScalar(key) && String(key.value) === String(step),
-      );
-      if (!isPair(pair)) return offset;
-      const isLast = index === path.length - 1;
-      const target: ParsedNode | null = isKey && isLast ? pair.key : (pair.value ?? pair.key);
-      offset = target?.range[0] ?? offset;
-      node = pair.value;
-      continue;
-    }
-    const next: unknown =
-      node === null ? undefined : document.getIn([...path.slice(0, index + 1)], true);
-    if (!isNode(next)) return offset;
-    node = next;
-    offset = node.range[0];
-  }
-  return offset;
+function duplicateKeys(
+  document: Document.Parsed,
+): readonly { readonly name: string; readonly range: ParsedNode["range"] }[] {
+  const found: { readonly name: string; readonly range: ParsedNode["range"] }[] = [];
+  visit(document, {
+    Map(_, map) {
+      const seen = new Set<string>();
+      for (const { key } of map.items) {
+        if (!isScalar(key) || !isParsed(key)) continue;
+        const name = String(key.value);
+        if (name !== "<<" && seen.has(name)) found.push({ name, range: key.range });
+        seen.add(name);
+      }
+    },
+  });
+  return found;
 }
 
-function isNode(value: unknown): value is ParsedNode {
+/** The node that a path leads to, or the last one on the way that is written out. */
+function findNode(
+  document: Document.Parsed,
+  path: FilePath,
+): { readonly node: unknown; readonly key: unknown; readonly isWhole: boolean } {
+  let node: unknown = document.contents;
+  let key: unknown;
+  for (const step of path) {
+    const target = isAlias(node) ? node.resolve(document) : node;
+    if (isMap(target)) {
+      const pair = target.items.find(
+        (item) => isScalar(item.key) && String(item.key.value) === String(step),
+      );
+      if (pair === undefined) return { node, key, isWhole: false };
+      key = pair.key;
+      node = pair.value ?? pair.key;
+    } else if (isSeq(target) && typeof step === "number" && step < target.items.length) {
+      key = undefined;
+      node = target.items[step];
+    } else return { node, key, isWhole: false };
+  }
+  return { node, key, isWhole: true };
+}
+
+function rangeOf(
+  document: Document.Parsed,
+  path: FilePath,
+  isKey: boolean,
+): readonly [number, number] {
+  const { node, key, isWhole } = findNode(document, path);
+  const meant = isKey && isWhole && isParsed(key) ? key : node;
+  return isParsed(meant) ? [meant.range[0], meant.range[1]] : [0, 0];
+}
+
+function isParsed(value: unknown): value is ParsedNode {
   return (
     typeof value === "object" && value !== null && "range" in value && Array.isArray(value.range)
   );

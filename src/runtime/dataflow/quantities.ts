@@ -1,30 +1,20 @@
-const SIZE = /^(\d+(?:\.\d+)?)\s*([KMGT]?i?B?)$/i;
+const SIZE = /^(\d+(?:\.\d+)?)\s*(K|M|G)?B?$/i;
 
-/** Decimal and binary multiples, as users write them. */
-const FACTORS: ReadonlyMap<string, number> = new Map([
+/** As dora-rs counts: each step is 1,024. */
+const SIZE_FACTORS: ReadonlyMap<string, number> = new Map([
   ["", 1],
-  ["b", 1],
-  ["k", 1e3],
-  ["kb", 1e3],
-  ["kib", 2 ** 10],
-  ["m", 1e6],
-  ["mb", 1e6],
-  ["mib", 2 ** 20],
-  ["g", 1e9],
-  ["gb", 1e9],
-  ["gib", 2 ** 30],
-  ["t", 1e12],
-  ["tb", 1e12],
-  ["tib", 2 ** 40],
+  ["K", 1024],
+  ["M", 1024 ** 2],
+  ["G", 1024 ** 3],
 ]);
 
-/** Bytes of a size such as `50MB`, `1.5 GiB` or `4096`; undefined where it is none. */
+/** Bytes of a size such as `50MB`, `1.5 KB`, `2g` or `4096`; undefined where it is none. */
 export function parseSize(text: string): number | undefined {
-  const [, number, unit] = SIZE.exec(text.trim()) ?? [];
-  const factor = FACTORS.get((unit ?? "?").toLowerCase());
+  const [, number, unit = ""] = SIZE.exec(text.trim()) ?? [];
+  const factor = SIZE_FACTORS.get(unit.toUpperCase());
   if (number === undefined || factor === undefined) return undefined;
-  const bytes = Number(number) * factor;
-  return Number.isSafeInteger(Math.round(bytes)) ? Math.round(bytes) : undefined;
+  const bytes = Math.floor(Number(number) * factor);
+  return Number.isSafeInteger(bytes) ? bytes : undefined;
 }
 
 const TIMER_UNITS: ReadonlyMap<string, number> = new Map([
@@ -47,7 +37,8 @@ export function parseTimer(source: string): number | undefined {
   return intervalNs >= 1 && intervalNs <= TIMER_MAX_NS ? Math.round(intervalNs) : undefined;
 }
 
-const WORD = /"((?:[^"\\]|\\.)*)"|'([^']*)'|((?:[^\s"'\\]|\\.)+)/gsy;
+/** A piece of a word: between double quotes, between single quotes, or bare. */
+const PIECE = /"((?:[^"\\]|\\.)*)"|'([^']*)'|((?:[^\s"'\\]|\\.)+)/gsy;
 
 /** Words of a command line, quoted as in a POSIX shell; undefined where a quote does not end. */
 export function splitWords(text: string): readonly string[] | undefined {
@@ -60,11 +51,16 @@ export function splitWords(text: string): readonly string[] | undefined {
     }
     let word = "";
     while (at < text.length && !/\s/.test(text.charAt(at))) {
-      WORD.lastIndex = at;
-      const match = WORD.exec(text);
+      PIECE.lastIndex = at;
+      const match = PIECE.exec(text);
       if (match === null) return undefined;
       const [all, double, single, bare] = match;
-      word += single ?? (double ?? bare ?? "").replaceAll(/\\(.)/gs, "$1");
+      // Between double quotes a backslash stands for itself before all but four characters.
+      word +=
+        single ??
+        double?.replaceAll(/\\([$`"\\])/g, "$1") ??
+        bare?.replaceAll(/\\(.)/gs, "$1") ??
+        "";
       at += all.length;
     }
     words.push(word);
@@ -86,8 +82,10 @@ export function expandVariables(
   return text.replaceAll(VARIABLE, (all, braced?: string, fallback?: string, plain?: string) => {
     if (all === "$$") return "$";
     const name = braced ?? plain ?? "";
-    const value = environment[name] ?? fallback;
-    if (value === undefined) onMissing(name);
-    return value ?? "";
+    const value = Object.hasOwn(environment, name) ? environment[name] : undefined;
+    // As in a shell, a default stands for what is empty too.
+    const found = fallback !== undefined && value === "" ? fallback : (value ?? fallback);
+    if (found === undefined) onMissing(name);
+    return found ?? "";
   });
 }
