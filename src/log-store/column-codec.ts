@@ -37,11 +37,17 @@ export function addSigned<T extends Float64Array | Int32Array>(
   base: T,
   target: T,
 ): T {
-  const reader = new VarintReader(source);
+  let position = 0;
   for (let index = 0; index < target.length; index++) {
-    target[index] = base[index] + signedOf(reader.read());
+    const byte = source[position++];
+    if (byte < 0x80) {
+      target[index] = base[index] + ((byte >>> 1) ^ -(byte & 1));
+    } else {
+      target[index] = base[index] + readLong(source, position - 1);
+      position = longEnd;
+    }
   }
-  assert(reader.isAtEnd, "a column of distances has another length than its rows");
+  assert(position === source.length, "a column of distances has another length than its rows");
   return target;
 }
 

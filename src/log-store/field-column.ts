@@ -29,7 +29,12 @@ import { TABLES } from "./table-schema.ts";
  */
 export type FieldColumn =
   | CodedColumn
-  | { readonly kind: "rows"; valuesOf(row: number): readonly AnyValue[] };
+  | {
+      readonly kind: "rows";
+      valuesOf(row: number): readonly AnyValue[];
+      /** The same, where each row has one value, which is a number. */
+      readonly numberOf?: (row: number) => number;
+    };
 
 export interface CodedColumn {
   readonly kind: "coded";
@@ -185,13 +190,11 @@ function byteColumn(
 function durationColumn(block: Block, unitNs: number): FieldColumn {
   const time = block.time("time");
   const end = block.time("end");
-  return {
-    kind: "rows",
-    valuesOf: (row) => {
-      const days = end.day[row] - time.day[row];
-      return [(days * DAY_NS + end.ns[row] - time.ns[row]) / unitNs];
-    },
+  const numberOf = (row: number): number => {
+    const days = end.day[row] - time.day[row];
+    return (days * DAY_NS + end.ns[row] - time.ns[row]) / unitNs;
   };
+  return { kind: "rows", valuesOf: (row) => [numberOf(row)], numberOf };
 }
 
 function valueColumn(block: Block): FieldColumn {

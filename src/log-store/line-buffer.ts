@@ -133,7 +133,7 @@ export class LineBuffer {
     this.#end = length;
   }
 
-  /** A copy of what was written; the buffer is empty again. */
+  /** A copy of what was written, in memory of its own; the buffer is empty again. */
   take(): Uint8Array {
     const lines = Uint8Array.prototype.slice.call(this.#bytes, 0, this.#end);
     this.#end = 0;

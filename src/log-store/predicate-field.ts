@@ -33,6 +33,13 @@ export class FieldPredicate implements Predicate {
       return;
     }
     const column = this.#column(block);
+    if (column.kind === "rows" && column.numberOf !== undefined) {
+      const { numberOf } = column;
+      for (let row = 0; row < mask.length; row++) {
+        if (mask[row] === 1 && !this.#test(numberOf(row))) mask[row] = 0;
+      }
+      return;
+    }
     if (column.kind === "rows") {
       for (let row = 0; row < mask.length; row++) {
         if (mask[row] === 1 && !this.#holds(column.valuesOf(row))) mask[row] = 0;

@@ -4,6 +4,7 @@ import { AppError, errorMessage } from "../core/errors.ts";
 import type { Signal } from "../core/record.ts";
 import type { ScanContext } from "./scan.ts";
 import { aggregateSnapshot } from "./scan-aggregate.ts";
+import type { SearchBatch } from "./log-store.ts";
 import type { FromScanWorker, ScanTask, ToScanWorker } from "./scan-messages.ts";
 import { scanWorkerData } from "./scan-messages.ts";
 import { searchSnapshot } from "./scan-search.ts";
@@ -119,10 +120,11 @@ function step(scan: Scan): void {
     scan.isReady = false;
     if (result.done === true) {
       end(id);
-      if ("end" in result.value) say({ kind: "found", id, finish: result.value });
-      else say({ kind: "grouped", id, result: result.value });
+      if ("end" in result.value) {
+        say({ kind: "found", id, finish: result.value }, result.value.batch);
+      } else say({ kind: "grouped", id, result: result.value });
     } else if (result.value !== undefined) {
-      say({ kind: "batch", id, batch: result.value });
+      say({ kind: "batch", id, batch: result.value }, result.value);
     }
   } catch (error) {
     scan.isReady = false;
@@ -132,7 +134,9 @@ function step(scan: Scan): void {
   }
 }
 
-function say(message: FromScanWorker): void {
+/** The memory of a batch's lines goes along, and is not copied. */
+function say(message: FromScanWorker, batch?: SearchBatch): void {
   assert(port !== null, "scan-worker.ts runs in a worker");
-  port.postMessage(message);
+  const memory = batch?.lines.buffer;
+  port.postMessage(message, memory instanceof ArrayBuffer ? [memory] : []);
 }
