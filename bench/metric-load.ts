@@ -23,6 +23,8 @@ export interface MetricLoadOptions {
   /** Points of each series. */
   readonly momentCount: number;
   readonly momentsPerRequest: number;
+  /** Whether there are histograms, whose sums and counts are random by nature. */
+  readonly hasHistograms: boolean;
 }
 
 /** A data point as the tables of the peers hold it. */
@@ -43,6 +45,7 @@ export const DEFAULT_METRIC_LOAD: MetricLoadOptions = {
   instanceCount: 20,
   momentCount: 8_640,
   momentsPerRequest: 8,
+  hasHistograms: true,
 };
 
 const INTERVAL_MS = 10_000;
@@ -131,8 +134,9 @@ export function* generateMetricLoad(
 ): Generator<MetricLoadRequest, void> {
   const random = new Random(options.seed);
   const writer = new OtlpMetricWriter();
+  const series = SERIES.filter(({ kind }) => options.hasHistograms || kind !== "histogram");
   const instances = Array.from({ length: options.instanceCount }, (_, index) =>
-    makeInstance(random, index),
+    makeInstance(random, index, series),
   );
   for (let moment = 0; moment < options.momentCount; moment += options.momentsPerRequest) {
     const count = Math.min(options.momentsPerRequest, options.momentCount - moment);
@@ -160,11 +164,11 @@ interface Instance {
 }
 
 /** Each instance exports at its own offset within the ten seconds, with a jitter of some ms. */
-function makeInstance(random: Random, index: number): Instance {
+function makeInstance(random: Random, index: number, ownSeries: readonly Series[]): Instance {
   const service = `worker-${String(index).padStart(2, "0")}`;
   const offsetMs = random.between(0, INTERVAL_MS - 100);
   const startUnixNs = BigInt(LOAD_DAY_UNIX_MS - random.between(1, 86_400) * 1_000) * 1_000_000n;
-  const states = SERIES.map(() => ({ value: 0, sum: 0, counts: BOUNDS.map(() => 0).concat(0) }));
+  const states = ownSeries.map(() => ({ value: 0, sum: 0, counts: BOUNDS.map(() => 0).concat(0) }));
   return {
     service,
     resource: [
@@ -175,7 +179,7 @@ function makeInstance(random: Random, index: number): Instance {
     measure: (moment) => {
       const unixMs = LOAD_DAY_UNIX_MS + moment * INTERVAL_MS + offsetMs;
       const timeUnixNs = BigInt(unixMs) * 1_000_000n + BigInt(random.between(0, 3_000_000));
-      const metrics = SERIES.map((series, at): OtlpMetric => {
+      const metrics = ownSeries.map((series, at): OtlpMetric => {
         const state = states[at];
         if (state === undefined) throw new Error("each series has a state");
         const point = { startUnixNs, timeUnixNs, attributes: series.attributes };

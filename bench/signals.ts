@@ -2,9 +2,9 @@
  * Measures spans and metrics: OTLP/HTTP into a real `dora serve` until all is sealed, then questions
  * of them, DuckDB in this process beside it, in turn, with the answers checked equal.
  *
- *     node bench/signals.ts [--signal traces|metrics] [--spans N] [--moments N] [--runs N]
+ *     node bench/signals.ts [--signal traces|metrics] [--spans N] [--moments N] [--numbers] [--runs N]
  *
- * CPU seconds of ingest are those of the whole service process, all threads, until nothing is
+ * `--numbers` leaves out histograms. CPU seconds of ingest are those of the whole service process, all threads, until nothing is
  * unsealed. Times of questions: least / median in ms, then CPU ms.
  */
 import { mkdtempSync, rmSync } from "node:fs";
@@ -37,6 +37,7 @@ const { values } = parseArgs({
     signal: { type: "string" },
     spans: { type: "string", default: String(DEFAULT_TRACE_LOAD.spanCount) },
     moments: { type: "string", default: String(DEFAULT_METRIC_LOAD.momentCount) },
+    numbers: { type: "boolean", default: false },
     runs: { type: "string", default: "7" },
   },
 });
@@ -67,9 +68,10 @@ async function openSpans(spanCount: number): Promise<SignalLoad> {
 }
 
 async function openPoints(momentCount: number): Promise<SignalLoad> {
-  const options = { ...DEFAULT_METRIC_LOAD, momentCount };
+  const options = { ...DEFAULT_METRIC_LOAD, momentCount, hasHistograms: !values.numbers };
   const generate = (): ReturnType<typeof generateMetricLoad> => generateMetricLoad(options);
-  const name = `points-${options.instanceCount}x${momentCount}-seed${options.seed}`;
+  const kinds = options.hasHistograms ? "points" : "numbers";
+  const name = `${kinds}-${options.instanceCount}x${momentCount}-seed${options.seed}`;
   return {
     signal: "metrics",
     files: await openFiles(name, generate, toPointLine),
