@@ -3,9 +3,11 @@ import { Command, CommanderError } from "commander";
 import { registerCanaryCommand } from "./command-canary.ts";
 import { registerConfigCommands } from "./command-config.ts";
 import { registerExportCommand } from "./command-export.ts";
+import { registerGraphCommand } from "./command-graph.ts";
 import { registerLogsCommands } from "./command-logs.ts";
 import { registerServeCommand } from "./command-serve.ts";
 import { registerTraceCommands } from "./command-trace.ts";
+import { registerValidateCommand } from "./command-validate.ts";
 import { EXIT_DONE, EXIT_WRONG_USAGE, exitCodeOf, formatFailure } from "./failure.ts";
 import { cleanText } from "./terminal-text.ts";
 import { readVersion } from "./version.ts";
@@ -29,6 +31,8 @@ function createProgram(): Command {
   registerExportCommand(program);
   registerCanaryCommand(program);
   registerConfigCommands(program);
+  registerValidateCommand(program);
+  registerGraphCommand(program);
   return program;
 }
 

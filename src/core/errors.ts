@@ -38,6 +38,10 @@ export const ERRORS = {
     httpStatus: 409,
     hint: "see what runs with `dora status`",
   },
+  FILE_UNREADABLE: {
+    httpStatus: 500,
+    hint: "check the file's name and permissions",
+  },
   FOLDER_UNSAFE: {
     httpStatus: 500,
     hint: "remove the folder, or set XDG_RUNTIME_DIR to one that only this user can enter",

@@ -14,7 +14,7 @@ export function parseInputSource(
   if (source.startsWith("dora/timer/")) {
     const intervalNs = parseTimer(source);
     if (intervalNs !== undefined) return { kind: "timer", intervalNs };
-    return `${found} is no timer: give dora/timer/ with secs, millis, micros, nanos or hz and a number over 0, of a day at most`;
+    return `${found} is no timer of a day at most: give such as dora/timer/millis/100, in secs, millis, micros, nanos or hz`;
   }
   const logs = LOGS.exec(source);
   if (logs !== null) {
