@@ -4,8 +4,8 @@
  *
  *     node bench/signals.ts [--signal traces|metrics] [--spans N] [--moments N] [--numbers] [--runs N]
  *
- * `--numbers` leaves out histograms. CPU seconds of ingest are those of the whole service process, all threads, until nothing is
- * unsealed. Times of questions: least / median in ms, then CPU ms.
+ * `--numbers` leaves out histograms. CPU seconds of ingest are those of the whole service process,
+ * all threads, until nothing is unsealed. Times of questions: least / median in ms, then CPU ms.
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
