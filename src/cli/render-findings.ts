@@ -1,4 +1,4 @@
-import type { Finding } from "../runtime/dataflow/findings.ts";
+import type { Finding } from "../runtime/dataflow/finding.ts";
 import type { Piece } from "./output.ts";
 import { cleanLine, displayWidth } from "./terminal-text.ts";
 

@@ -1,7 +1,7 @@
 import { stringify } from "yaml";
 import { AppError } from "../core/errors.ts";
 import { linksOf } from "../runtime/dataflow/dataflow.ts";
-import type { Finding } from "../runtime/dataflow/findings.ts";
+import type { Finding } from "../runtime/dataflow/finding.ts";
 import type { ParseResult } from "../runtime/dataflow/parse-dataflow.ts";
 import { parseDataflow } from "../runtime/dataflow/parse-dataflow.ts";
 import { readDataflowText } from "./dataflow-file.ts";

@@ -1,6 +1,7 @@
 import type { Document, ParsedNode } from "yaml";
 import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument, visit } from "yaml";
-import type { Finding } from "./findings.ts";
+import type { Finding } from "./finding.ts";
+import { FINDINGS_MAX } from "./finding.ts";
 
 /** Written by hand, larger is a mistake. */
 export const FILE_BYTES_MAX = 1024 * 1024;
@@ -50,8 +51,7 @@ export function readFileText(text: string): FileTextResult {
       prettyErrors: false,
     });
   } catch {
-    const message = "the file's values are nested too deep to be read";
-    return { status: "broken", problems: [{ code: "limit", ...START, message }] };
+    return { status: "broken", problems: [{ code: "limit", ...START, message: TOO_DEEP }] };
   }
   const placeAt = (start: number, end: number): Place => {
     const { line, col } = lines.linePos(start);
@@ -63,10 +63,19 @@ export function readFileText(text: string): FileTextResult {
     };
   };
   const problems: Finding[] = [];
-  for (const { message, pos } of [...document.errors, ...document.warnings]) {
+  for (const { message, pos } of [...document.errors, ...document.warnings].slice(
+    0,
+    FINDINGS_MAX,
+  )) {
+    // The library catches what its recursion ends with.
+    if (message.includes("call stack")) {
+      const deep: Finding = { code: "limit", ...placeAt(...pos), message: TOO_DEEP };
+      return { status: "broken", problems: [deep] };
+    }
     problems.push({ code: "yaml", ...placeAt(...pos), message: asClause(message) });
   }
   for (const { name, range } of duplicateKeys(document)) {
+    if (problems.length >= FINDINGS_MAX) break;
     const message = `the key \`${cut(name)}\` stands here a second time: keep one`;
     problems.push({ code: "duplicate", ...placeAt(range[0], range[1]), message });
   }
@@ -99,6 +108,7 @@ export function describeValue(value: unknown): string {
   return typeof value === "number" || typeof value === "boolean" ? String(value) : "a map";
 }
 
+const TOO_DEEP = "the file's values are nested too deep: a dataflow file needs ten levels";
 const START: Place = { line: 1, column: 1, length: 1 };
 
 function cut(text: string): string {

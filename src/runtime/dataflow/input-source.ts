@@ -1,5 +1,6 @@
 import type { LinkTransport } from "../protocol/node-messages.ts";
 import type { DataflowInputSource } from "./dataflow.ts";
+import { describeValue } from "./file-text.ts";
 import { parseTimer } from "./quantities.ts";
 
 const LOGS = /^dora\/logs(?:\/(error|warn|info|debug|trace|stdout)(?:\/([\w.-]+))?)?$/i;
@@ -10,7 +11,7 @@ export function parseInputSource(
   source: string,
   transport: LinkTransport,
 ): DataflowInputSource | string {
-  const found = JSON.stringify(source);
+  const found = describeValue(source);
   if (source.startsWith("dora/timer/")) {
     const intervalNs = parseTimer(source);
     if (intervalNs !== undefined) return { kind: "timer", intervalNs };

@@ -68,7 +68,8 @@ export function splitWords(text: string): readonly string[] | undefined {
   return words;
 }
 
-const VARIABLE = /\$(?:\$|\{([A-Za-z_]\w*)(?::-([^}]*))?\}|([A-Za-z_]\w*))/g;
+/** A default holds no `$`, so that no text is looked through twice. */
+const VARIABLE = /\$(?:\$|\{([A-Za-z_]\w*)(?::-([^}$]*))?\}|([A-Za-z_]\w*))/g;
 
 /**
  * Puts variables into a text: `$NAME`, `${NAME}`, `${NAME:-default}`; `$$` is one `$`. One that is not

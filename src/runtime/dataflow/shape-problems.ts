@@ -60,11 +60,16 @@ function reportIssue(
     findings.problem("missing-key", path, message);
     return;
   }
-  const isLimit = issue.code === "too_big" && Array.isArray(issue.input);
+  const isLimit = isTooMany(issue);
   const found = isLimit ? "too long" : describeValue(issue.input);
   const subject = path.length === 0 ? "the file" : name;
   const message = `${subject} is ${found}: ${issue.message}`;
   findings.problem(isLimit ? "limit" : "wrong-value", path, message);
+}
+
+/** A list or map with more entries than a limit allows: all else that a map is refined for. */
+function isTooMany({ code, input }: Issue): boolean {
+  return typeof input === "object" && (code === "too_big" || code === "custom");
 }
 
 /** What is wrong in the one form that is meant says more than that none fits. */
