@@ -30,7 +30,7 @@ export function renderFindings(findings: FindingsOf): readonly (readonly Piece[]
   ].toSorted(
     ({ finding: left }, { finding: right }) => left.line - right.line || left.column - right.column,
   );
-  const lines = text.split(/\r\n|\r|\n/);
+  const lines = text.split(/\r?\n/);
   return all.flatMap(({ finding, isProblem }) => {
     const style = isProblem ? "error" : "warning";
     const place = `${file}:${finding.line}:${finding.column}: `;

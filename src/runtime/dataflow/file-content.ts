@@ -114,9 +114,9 @@ class ContentReader {
     written: unknown,
     path: FilePath,
   ): { readonly value: z.infer<Part>; readonly wrong: ReadonlySet<PropertyKey> } {
-    const parsed = whole.safeParse(written, { reportInput: true });
+    const parsed = whole.safeParse(written);
     const issues = parsed.error?.issues ?? [];
-    reportShape(issues, path, whole, this.#findings);
+    reportShape(issues, { value: written, path, schema: whole }, this.#findings);
     const wrong = new Set(
       issues.flatMap((issue) =>
         issue.code === "unrecognized_keys" && issue.path.length === 0

@@ -1,5 +1,6 @@
-import type { Document, ParsedNode } from "yaml";
-import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument, visit } from "yaml";
+import type { Document } from "yaml";
+import { isAlias, isMap, isScalar, isSeq, parseDocument } from "yaml";
+import { checkDocument, isParsed } from "./document-check.ts";
 import type { Finding } from "./finding.ts";
 import { FINDINGS_MAX } from "./finding.ts";
 
@@ -38,12 +39,10 @@ export function readFileText(text: string): FileTextResult {
     const message = `the file is larger than ${FILE_BYTES_MAX} bytes: leave data to files of its own`;
     return { status: "broken", problems: [{ code: "limit", ...START, message }] };
   }
-  const lines = new LineCounter();
   let document: Document.Parsed;
   try {
     // Duplicate keys are looked for below, since the library compares each key with all others.
     document = parseDocument(text, {
-      lineCounter: lines,
       version: "1.2",
       schema: "core",
       merge: true,
@@ -53,14 +52,12 @@ export function readFileText(text: string): FileTextResult {
   } catch {
     return { status: "broken", problems: [{ code: "limit", ...START, message: TOO_DEEP }] };
   }
+  const lineStarts = [0, ...Array.from(text.matchAll(/\n/g), ({ index }) => index + 1)];
   const placeAt = (start: number, end: number): Place => {
-    const { line, col } = lines.linePos(start);
-    const rest = text.slice(start, end).split(/[\r\n]/, 1)[0] ?? "";
-    return {
-      line: Math.max(line, 1),
-      column: Math.max(col, 1),
-      length: Math.max(rest.trimEnd().length, 1),
-    };
+    const line = countUpTo(lineStarts, Math.min(start, text.length));
+    const lineStart = lineStarts[line - 1] ?? 0;
+    const meant = text.slice(start, end).split(/\r?\n/, 1)[0] ?? "";
+    return { line, column: start - lineStart + 1, length: Math.max(meant.trimEnd().length, 1) };
   };
   const problems: Finding[] = [];
   for (const { message, pos } of [...document.errors, ...document.warnings].slice(
@@ -74,10 +71,8 @@ export function readFileText(text: string): FileTextResult {
     }
     problems.push({ code: "yaml", ...placeAt(...pos), message: asClause(message) });
   }
-  for (const { name, range } of duplicateKeys(document)) {
-    if (problems.length >= FINDINGS_MAX) break;
-    const message = `the key \`${cut(name)}\` stands here a second time: keep one`;
-    problems.push({ code: "duplicate", ...placeAt(range[0], range[1]), message });
+  for (const { code, node, message } of checkDocument(document, FINDINGS_MAX)) {
+    problems.push({ code, ...placeAt(node.range[0], node.range[1]), message });
   }
   if (problems.length > 0) return { status: "broken", problems };
   let value: unknown;
@@ -121,22 +116,15 @@ function asClause(message: string): string {
   return line.charAt(0).toLowerCase() + line.slice(1);
 }
 
-function duplicateKeys(
-  document: Document.Parsed,
-): readonly { readonly name: string; readonly range: ParsedNode["range"] }[] {
-  const found: { readonly name: string; readonly range: ParsedNode["range"] }[] = [];
-  visit(document, {
-    Map(_, map) {
-      const seen = new Set<string>();
-      for (const { key } of map.items) {
-        if (!isScalar(key) || !isParsed(key)) continue;
-        const name = String(key.value);
-        if (name !== "<<" && seen.has(name)) found.push({ name, range: key.range });
-        seen.add(name);
-      }
-    },
-  });
-  return found;
+/** How many of these ascending numbers are not larger. */
+function countUpTo(numbers: readonly number[], value: number): number {
+  let [low, high] = [0, numbers.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((numbers[middle] ?? 0) <= value) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
 
 /** The node that a path leads to, or the last one on the way that is written out. */
@@ -171,10 +159,4 @@ function rangeOf(
   const { node, key, isWhole } = findNode(document, path);
   const meant = isKey && isWhole && isParsed(key) ? key : node;
   return isParsed(meant) ? [meant.range[0], meant.range[1]] : [0, 0];
-}
-
-function isParsed(value: unknown): value is ParsedNode {
-  return (
-    typeof value === "object" && value !== null && "range" in value && Array.isArray(value.range)
-  );
 }

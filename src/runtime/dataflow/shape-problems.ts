@@ -3,78 +3,91 @@ import { didYouMean } from "../../core/nearest-name.ts";
 import type { FilePath } from "./file-text.ts";
 import { describeValue } from "./file-text.ts";
 import type { Findings } from "./findings.ts";
+import { keysAt } from "./schema-keys.ts";
 
 type Issue = z.core.$ZodIssue;
 
-/**
- * Tells of all that is wrong with a value's shape, in words: what was found, then the schema's advice.
- * The value must have been parsed with `reportInput`.
- */
-export function reportShape(
-  issues: readonly Issue[],
-  base: FilePath,
-  schema: z.ZodType,
-  findings: Findings,
-): void {
-  for (const issue of issues) {
-    if (findings.isFull) return;
-    reportIssue(issue, base, [], schema, findings);
-  }
+/** Where a value stands in the file, and what it was held to. */
+export interface Checked {
+  readonly value: unknown;
+  readonly path: FilePath;
+  readonly schema: z.ZodType;
 }
 
-/** `base` is where the schema's value stands in the file, `inner` where the issue's stands in that. */
-function reportIssue(
-  issue: Issue,
-  base: FilePath,
-  inner: FilePath,
-  schema: z.ZodType,
-  findings: Findings,
-): void {
-  const within = [...inner, ...issue.path.map(toStep)];
-  const path = [...base, ...within];
-  const name = typeof path.at(-1) === "string" ? `\`${path.at(-1)}\`` : "this entry";
-  if (issue.code === "unrecognized_keys") {
-    const known = keysAt(schema, within);
-    for (const key of issue.keys) {
-      if (findings.isFull) return;
+/** Tells of all that is wrong with a value's shape, in words: what was found, then the schema's advice. */
+export function reportShape(issues: readonly Issue[], checked: Checked, findings: Findings): void {
+  const reporter = new ShapeReporter(checked, findings);
+  for (const issue of issues) reporter.report(issue, []);
+}
+
+class ShapeReporter {
+  readonly #checked: Checked;
+  readonly #findings: Findings;
+
+  constructor(checked: Checked, findings: Findings) {
+    this.#checked = checked;
+    this.#findings = findings;
+  }
+
+  /** `outer` is where the issue's own path begins, within the value. */
+  report(issue: Issue, outer: FilePath): void {
+    if (this.#findings.isFull) return;
+    const within = [...outer, ...issue.path.map(toStep)];
+    const path = [...this.#checked.path, ...within];
+    if (issue.code === "unrecognized_keys") return this.#reportKeys(issue.keys, within);
+    if (issue.code === "invalid_key") {
+      for (const { message } of issue.issues) {
+        const text = `${describeKey(String(path.at(-1)))} is no name here: ${message}`;
+        this.#findings.problem("wrong-value", path, text, "key");
+      }
+      return;
+    }
+    const value = valueAt(this.#checked.value, within);
+    const meant = issue.code === "invalid_union" ? meantForm(issue, value) : [];
+    for (const one of meant) this.report(one, within);
+    if (meant.length > 0) return;
+    const name = typeof path.at(-1) === "string" ? `\`${path.at(-1)}\`` : "this entry";
+    if (value === undefined && path.length > 0) {
+      this.#findings.problem("missing-key", path, `${name} is missing: ${issue.message}`);
+      return;
+    }
+    const isLimit = isTooMany(issue, value);
+    const found = isLimit ? "too long" : describeValue(value);
+    const subject = path.length === 0 ? "the file" : name;
+    const message = `${subject} is ${found}: ${issue.message}`;
+    this.#findings.problem(isLimit ? "limit" : "wrong-value", path, message);
+  }
+
+  #reportKeys(keys: readonly string[], within: FilePath): void {
+    const known = keysAt(this.#checked.schema, within);
+    for (const key of keys) {
+      if (this.#findings.isFull) return;
       const hint = known.includes(key) ? "" : didYouMean(key, known);
       const message = `unknown key ${describeKey(key)}${hint || listOf(known)}`;
-      findings.problem("unknown-key", [...path, key], message, "key");
+      const path = [...this.#checked.path, ...within, key];
+      this.#findings.problem("unknown-key", path, message, "key");
     }
-    return;
   }
-  if (issue.code === "invalid_key") {
-    for (const { message } of issue.issues) {
-      const key = describeKey(String(path.at(-1)));
-      findings.problem("wrong-value", path, `${key} is no name here: ${message}`, "key");
-    }
-    return;
-  }
-  const meant = issue.code === "invalid_union" ? meantForm(issue) : [];
-  if (meant.length > 0) {
-    for (const one of meant) reportIssue(one, base, within, schema, findings);
-    return;
-  }
-  if (issue.input === undefined && path.length > 0) {
-    const message = `${name} is missing: ${issue.message}`;
-    findings.problem("missing-key", path, message);
-    return;
-  }
-  const isLimit = isTooMany(issue);
-  const found = isLimit ? "too long" : describeValue(issue.input);
-  const subject = path.length === 0 ? "the file" : name;
-  const message = `${subject} is ${found}: ${issue.message}`;
-  findings.problem(isLimit ? "limit" : "wrong-value", path, message);
 }
 
-/** A list or map with more entries than a limit allows: all else that a map is refined for. */
-function isTooMany({ code, input }: Issue): boolean {
-  return typeof input === "object" && (code === "too_big" || code === "custom");
+/** A list or map with more entries than a limit allows: all that a map is refined for. */
+function isTooMany({ code }: Issue, value: unknown): boolean {
+  return typeof value === "object" && (code === "too_big" || code === "custom");
+}
+
+function valueAt(value: unknown, path: FilePath): unknown {
+  let found = value;
+  for (const step of path) {
+    if (typeof found !== "object" || found === null || !Object.hasOwn(found, step))
+      return undefined;
+    found = Reflect.get(found, step);
+  }
+  return found;
 }
 
 /** What is wrong in the one form that is meant says more than that none fits. */
-function meantForm(issue: z.core.$ZodIssueInvalidUnion): readonly Issue[] {
-  const isMap = typeof issue.input === "object" && issue.input !== null;
+function meantForm(issue: z.core.$ZodIssueInvalidUnion, value: unknown): readonly Issue[] {
+  const isMap = typeof value === "object" && value !== null;
   const isOther = ({ path, code }: Issue): boolean =>
     path.length === 0 && (code === "invalid_type" || (isMap && code === "invalid_value"));
   return issue.errors.find((issues) => issues.length > 0 && !issues.some(isOther)) ?? [];
@@ -91,45 +104,4 @@ function listOf(known: readonly string[]): string {
 
 function toStep(step: PropertyKey): string | number {
   return typeof step === "number" ? step : String(step);
-}
-
-/** Names of the keys that a schema knows at a path; of all forms where there are several. */
-function keysAt(schema: z.core.$ZodType, path: FilePath): readonly string[] {
-  return keysOf(schema._zod.def, path);
-}
-
-function keysOf(def: unknown, path: FilePath): readonly string[] {
-  if (!isDef(def)) return [];
-  const into = (inner: unknown, rest: FilePath): readonly string[] =>
-    hasDef(inner) ? keysOf(inner._zod.def, rest) : [];
-  const [step, ...rest] = path;
-  switch (def.type) {
-    case "optional":
-      return into(def["innerType"], path);
-    case "union": {
-      const options = Array.isArray(def["options"]) ? def["options"] : [];
-      return [...new Set(options.flatMap((option: unknown) => into(option, path)))];
-    }
-    case "array":
-      return into(def["element"], rest);
-    case "record":
-      return into(def["valueType"], rest);
-    case "object": {
-      const { shape } = def;
-      if (typeof shape !== "object" || shape === null) return [];
-      if (step === undefined) return Object.keys(shape);
-      const found = Object.entries(shape).find(([key]) => key === step);
-      return found === undefined ? [] : into(found[1], rest);
-    }
-    default:
-      return [];
-  }
-}
-
-function isDef(value: unknown): value is Readonly<Record<string, unknown>> & { type: string } {
-  return typeof value === "object" && value !== null && "type" in value;
-}
-
-function hasDef(value: unknown): value is { readonly _zod: { readonly def: unknown } } {
-  return typeof value === "object" && value !== null && "_zod" in value;
 }
