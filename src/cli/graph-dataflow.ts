@@ -16,7 +16,7 @@ export async function graphDataflow(file: string): Promise<void> {
   if (result.status === "invalid") {
     const notes = new Output(process.stderr);
     await notes.writeLines(renderFindings({ ...result, file, text, warnings: [] }));
-    throw invalidDataflow(file, result);
+    throw invalidDataflow(file, { ...result, warnings: [] });
   }
   const output = new Output(process.stdout);
   await output.writeDocument(Buffer.from(toMermaid(result.dataflow)));
