@@ -3,8 +3,10 @@ import { Command } from "commander";
 import { expect, test } from "vitest";
 import { registerExportCommand } from "../../src/cli/command-export.ts";
 import { registerCanaryCommand } from "../../src/cli/command-canary.ts";
+import { registerGraphCommand } from "../../src/cli/command-graph.ts";
 import { registerLogsCommands } from "../../src/cli/command-logs.ts";
 import { registerTraceCommands } from "../../src/cli/command-trace.ts";
+import { registerValidateCommand } from "../../src/cli/command-validate.ts";
 
 const DOCS = readFileSync(new URL("../../docs/cli.md", import.meta.url), "utf8");
 
@@ -12,12 +14,14 @@ function commandsOf(command: Command): readonly Command[] {
   return [command, ...command.commands.flatMap(commandsOf)];
 }
 
-test("docs/cli.md names every command and flag of dora logs, trace, export and canary, and no others", () => {
+test("docs/cli.md names every command and flag of dora logs, trace, export, canary, validate and graph, and no others", () => {
   const program = new Command("dora");
   registerLogsCommands(program);
   registerTraceCommands(program);
   registerCanaryCommand(program);
   registerExportCommand(program);
+  registerValidateCommand(program);
+  registerGraphCommand(program);
   const commands = program.commands.flatMap(commandsOf);
   const flags = new Set(commands.flatMap(({ options }) => options.map(({ long }) => long ?? "")));
   const documented = new Set(DOCS.match(/--[a-z][a-z-]+/g));
@@ -25,5 +29,7 @@ test("docs/cli.md names every command and flag of dora logs, trace, export and c
   for (const name of ["query", "tail", "export"]) expect(DOCS).toContain(`\`dora logs ${name} [`);
   expect(DOCS).toContain("`dora trace show TRACE_ID`");
   expect(DOCS).toContain("`dora canary`");
+  expect(DOCS).toContain("`dora validate FILE`");
+  expect(DOCS).toContain("`dora graph FILE`");
   expect(DOCS).toContain("`dora export [QUERY]`");
 });
