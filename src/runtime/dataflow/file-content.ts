@@ -1,7 +1,9 @@
 import type { z } from "zod";
 import { FileNode, FileRoot, NODES_MAX } from "./file-schema.ts";
 import type { FilePath, FileText } from "./file-text.ts";
+import { describeValue } from "./file-text.ts";
 import type { Findings } from "./findings.ts";
+import { parseSize } from "./quantities.ts";
 import { reportShape } from "./shape-problems.ts";
 import type { UnsupportedKey } from "./unsupported-keys.ts";
 import {
@@ -101,7 +103,7 @@ class ContentReader {
     const kept: [string, unknown][] = [];
     for (const [key, value] of Object.entries(written)) {
       const known = unsupported.get(key);
-      if (known !== undefined) this.#tell(key, known, path);
+      if (known !== undefined) this.#tell(key, value, known, path);
       else if (value !== null) kept.push([key, this.#text(key, value, path)]);
     }
     return Object.fromEntries(kept);
@@ -145,8 +147,13 @@ class ContentReader {
     };
   }
 
-  #tell(key: string, { as, advice, isLegacy }: UnsupportedKey, path: FilePath): void {
+  #tell(key: string, value: unknown, known: UnsupportedKey, path: FilePath): void {
+    const { as, advice, isLegacy, isSize } = known;
     const where = [...path, key];
+    if (isSize === true && !isSizeText(value)) {
+      const message = `\`${key}\` is ${describeValue(value)}: give a size such as 50MB`;
+      this.#findings.problem("wrong-value", where, message);
+    }
     if (as === "problem") {
       const message = `\`${key}\` is not supported: ${advice}`;
       this.#findings.problem("unsupported", where, message, "key");
@@ -180,6 +187,13 @@ function withoutWrong(
     return [[key, Object.fromEntries(good)]];
   });
   return Object.fromEntries(entries);
+}
+
+function isSizeText(value: unknown): boolean {
+  return (
+    (typeof value === "string" || typeof value === "number") &&
+    parseSize(String(value)) !== undefined
+  );
 }
 
 function isMap(value: unknown): value is Map {

@@ -5,6 +5,8 @@ export interface UnsupportedKey {
   /** What to do, or what is done in its place. */
   readonly advice: string;
   readonly isLegacy?: true;
+  /** Its value is a size, and is checked as one. */
+  readonly isSize?: true;
 }
 
 type UnsupportedKeys = ReadonlyMap<string, UnsupportedKey>;
@@ -32,7 +34,7 @@ const LOG_FILES = "records are kept in the log store, as long as its retention s
 
 const LOGGING: readonly (readonly [string, UnsupportedKey])[] = [
   ["send_logs_as", warning("take records with an input from `dora/logs`")],
-  ["max_log_size", warning(LOG_FILES)],
+  ["max_log_size", { ...warning(LOG_FILES), isSize: true }],
   ["max_rotated_files", warning(LOG_FILES)],
 ];
 const TYPING: readonly (readonly [string, UnsupportedKey])[] = [
@@ -53,7 +55,10 @@ export const UNSUPPORTED_NODE_KEYS: UnsupportedKeys = new Map([
   ["params", problem("give `parameters`")],
   ["ros2", problem("run a bridge as a node of its own, with `path`")],
   ["path_sha256", problem("fetch and check the file in `build`, and give `path`")],
-  ["shared_memory_pool_size", warning("memory for large messages grows as it is needed")],
+  [
+    "shared_memory_pool_size",
+    { ...warning("memory for large messages grows as it is needed"), isSize: true },
+  ],
   ["_unstable_deploy", legacy("a dataflow runs on one machine")],
   ...TYPING,
   ...LOGGING,

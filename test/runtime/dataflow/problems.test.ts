@@ -258,6 +258,8 @@ describe("nodes", () => {
     ["args: it's", "a quote in `args` does not end: close it"],
     ["operator: { python: o.py }", "`operator` cannot stand beside `path`: a node runs one thing"],
     ["deploy: { where: x }", "unknown key `where`: there are machine, working_dir"],
+    ["max_log_size: 50XB", '`max_log_size` is "50XB": give a size such as 50MB'],
+    ["shared_memory_pool_size: [1]", "`shared_memory_pool_size` is a list: give a size such as"],
     ["_unstable_deplyo: x", "unknown key `_unstable_deplyo`"],
   ])("%s: %s", (keys, problem) => {
     const found = problemsOf(`nodes: [{ id: a, path: a.js, ${keys} }]`);
