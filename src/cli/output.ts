@@ -4,12 +4,16 @@ import { StringDecoder } from "node:string_decoder";
 import { AppError } from "../core/errors.ts";
 import type { Style, TerminalLook } from "./terminal-look.ts";
 import { terminalLook } from "./terminal-look.ts";
-import { cleanLine, cleanText } from "./terminal-text.ts";
+import { cleanLine, cleanText, displayWidth } from "./terminal-text.ts";
 
 /** A part of a line: plain text, or text with a style. Never with escape sequences of its own. */
 export type Piece = string | { readonly text: string; readonly style: Style };
 
-type OutputStream = Writable & { readonly isTTY?: boolean };
+type OutputStream = Writable & {
+  readonly isTTY?: boolean;
+  readonly rows?: number;
+  readonly columns?: number;
+};
 
 /**
  * The one way by which answers reach the user's terminal or pipe: text is cleaned here and nowhere
@@ -21,6 +25,8 @@ export class Output {
   readonly look: TerminalLook;
   readonly #stream: OutputStream;
   readonly #closed = new AbortController();
+  /** Lines that the next redraw takes away. */
+  #drawnLines = 0;
   /** A document's chunks may end within a character. */
   readonly #decoder = new StringDecoder("utf8");
   #failure: AppError | undefined;
@@ -70,6 +76,25 @@ export class Output {
     await this.#write(`\r\u001b[2K${this.look.paint(cleanLine(text), "dim")}`);
   }
 
+  /**
+   * Writes `lines` for good, in the place of what was drawn before, and draws `rest` below them, as
+   * much of it as the terminal shows. Elsewhere than on a terminal nothing is drawn.
+   */
+  async redraw(
+    lines: readonly (readonly Piece[])[],
+    rest: readonly (readonly Piece[])[],
+  ): Promise<void> {
+    if (!this.look.isTerminal || this.look.isDumb) return this.writeLines(lines);
+    const { rows = 24, columns = 80 } = this.#stream;
+    const drawn = rest.slice(0, Math.max(0, rows - 2));
+    // The cursor stands below what was drawn; a line that was cut does not wrap.
+    let text = this.#drawnLines === 0 ? "" : `\u001b[${this.#drawnLines}A\r\u001b[0J`;
+    for (const pieces of lines) text += `${this.#paintLine(pieces)}\n`;
+    for (const pieces of drawn) text += `${this.#paintLine(cutPieces(pieces, columns - 1))}\n`;
+    this.#drawnLines = drawn.length;
+    await this.#write(text);
+  }
+
   #paintLine(pieces: readonly Piece[]): string {
     let line = "";
     for (const piece of pieces) {
@@ -86,4 +111,19 @@ export class Output {
       if (!this.#closed.signal.aborted) throw error;
     });
   }
+}
+
+/** As much of a line as fits so many cells. */
+function cutPieces(pieces: readonly Piece[], cells: number): readonly Piece[] {
+  let left = cells;
+  return pieces.map((piece) => {
+    const text = cleanLine(typeof piece === "string" ? piece : piece.text);
+    let kept = "";
+    for (const character of text) {
+      left -= displayWidth(character);
+      if (left < 0) break;
+      kept += character;
+    }
+    return typeof piece === "string" ? kept : { ...piece, text: kept };
+  });
 }

@@ -11,6 +11,8 @@ interface NodeStyle {
 /** What a stream can show. */
 export interface TerminalLook {
   readonly isTerminal: boolean;
+  /** A terminal that knows no escape sequences: nothing is redrawn. */
+  readonly isDumb: boolean;
   readonly icons: Icons;
   /** Puts the style's colour around a text that is clean already. */
   readonly paint: (text: string, style: Style) => string;
@@ -26,6 +28,24 @@ export interface Icons {
   readonly lastBranch: string;
   readonly trunk: string;
   readonly ellipsis: string;
+  /** Within brackets, before a word. */
+  readonly tick: string;
+  readonly busy: string;
+  readonly cross: string;
+  readonly live: string;
+  /** Before a heading. */
+  readonly loading: string;
+  readonly tool: string;
+  readonly links: string;
+  readonly launch: string;
+  readonly success: string;
+  readonly alarm: string;
+  readonly details: string;
+  readonly gaveUp: string;
+  readonly arrow: string;
+  /** Cells of a bar: full, and in work. */
+  readonly full: string;
+  readonly partly: string;
 }
 
 const UTF8_ICONS: Icons = {
@@ -37,6 +57,21 @@ const UTF8_ICONS: Icons = {
   lastBranch: "└─ ",
   trunk: "│  ",
   ellipsis: "…",
+  tick: "✅",
+  busy: "🟡",
+  cross: "❌",
+  live: "✔",
+  loading: "⏳",
+  tool: "🔧",
+  links: "📡",
+  launch: "🚀",
+  success: "🌟",
+  alarm: "🚨",
+  details: "📄",
+  gaveUp: "🛑",
+  arrow: "➔",
+  full: "▓",
+  partly: "▒",
 };
 
 const ASCII_ICONS: Icons = {
@@ -48,6 +83,21 @@ const ASCII_ICONS: Icons = {
   lastBranch: "`- ",
   trunk: "|  ",
   ellipsis: "...",
+  tick: "ok:",
+  busy: "..",
+  cross: "X",
+  live: "+",
+  loading: "*",
+  tool: "*",
+  links: "*",
+  launch: "*",
+  success: "*",
+  alarm: "!!",
+  details: "*",
+  gaveUp: "!!",
+  arrow: "->",
+  full: "#",
+  partly: "-",
 };
 
 type Environment = { readonly [name: string]: string | undefined };
@@ -72,6 +122,7 @@ export function terminalLook(
   ];
   return {
     isTerminal,
+    isDumb: isDumb || Boolean(environment["NO_COLOR"]),
     icons: isUtf8(environment) ? UTF8_ICONS : ASCII_ICONS,
     paint(text, style) {
       if (typeof style === "object") return nodeColors[hashName(style.node) % 8](text);

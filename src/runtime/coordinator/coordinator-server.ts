@@ -20,13 +20,16 @@ import { DaemonConnection } from "./daemon-connection.ts";
 import { EventStreams } from "./event-streams.ts";
 import { snakeKeys } from "./letter-case.ts";
 import type { CoordinatorLimits } from "./limits.ts";
-import { BODY_BYTES_MAX, DAEMON_MESSAGE_BYTES_MAX, STREAM_MESSAGE_BYTES_MAX } from "./limits.ts";
+import {
+  BODY_BYTES_MAX,
+  DAEMON_MESSAGE_BYTES_MAX,
+  EVENTS_PATH,
+  STREAM_MESSAGE_BYTES_MAX,
+} from "./limits.ts";
 import { openApiDocument } from "./open-api.ts";
 import { coordinatorRoutes } from "./routes.ts";
 import { StreamSlots } from "./stream-slots.ts";
 
-/** Where events are pushed over WebSocket. */
-export const EVENTS_PATH = "/api/v1/events";
 const HEALTH_PATH = "/healthz";
 
 export interface CoordinatorServerOptions {

@@ -1,3 +1,8 @@
+/** Where events are pushed over WebSocket. */
+export const EVENTS_PATH = "/api/v1/events";
+/** Where a coordinator listens; dora-rs has 6012, 6013 and 53290. */
+export const COORDINATOR_ENDPOINT = "127.0.0.1:6015";
+
 /** What clients and daemons may hold of a coordinator (SEC-006, SEC-015). */
 export interface CoordinatorLimits {
   readonly daemonsMax: number;
