@@ -51,6 +51,8 @@ export interface EmbeddedStoreOptions {
   readonly retentionMs?: number;
   readonly log?: StoreLog;
   readonly journalFileBytesMax?: number;
+  /** Raw bytes that may wait to be sealed before requests wait for it. */
+  readonly unsealedBytesMax?: number;
   /** When seals and retention happen, where it is not as usual. */
   readonly maintenance?: Partial<MaintenanceLimits>;
   readonly storage?: Storage;
@@ -125,6 +127,9 @@ export class EmbeddedStore implements LogStore, Ingest {
         ...(options.journalFileBytesMax === undefined
           ? {}
           : { fileBytesMax: options.journalFileBytesMax }),
+        ...(options.unsealedBytesMax === undefined
+          ? {}
+          : { unsealedBytesMax: options.unsealedBytesMax }),
         onCommitted: (signal, rows) => offerRows(followers, signal, rows),
       });
       for (const sentence of report.damage) log.warn(sentence);

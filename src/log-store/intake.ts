@@ -17,52 +17,21 @@ import { Counters } from "./counters.ts";
 import type { AppendRequest, AppendResult } from "./ingest.ts";
 import type { ManifestState } from "./manifest.ts";
 import { LogTable } from "./open-table-logs.ts";
+import { IntakeRoom } from "./intake-room.ts";
 import { PointTable } from "./open-table-metrics.ts";
 import { SpanTable } from "./open-table-traces.ts";
-import type { BlockRows, TableMark } from "./open-table.ts";
+import type { BlockRows } from "./open-table.ts";
+import type { DecodeOutcome, OpenTableView, SignalIntake } from "./signal-intake.ts";
+import { signalIntake } from "./signal-intake.ts";
 
 /**
- * Raw bytes that wait to be sealed; past it requests are refused until a seal is through. Reached
- * only where the disk does not keep up, since seals begin long before.
+ * Raw bytes that wait to be sealed; past it requests wait until a seal is through. Enough to fill the
+ * next seal while one is under way, however fast the senders are.
  */
-export const UNSEALED_BYTES_MAX = 256 * 1024 * 1024;
+const UNSEALED_BYTES_MAX = 128 * 1024 * 1024;
 
 /** How long a refused sender is asked to wait. */
 const RETRY_AFTER_MS = 1000;
-
-/** What the open columns of a signal show to the store; each has its own kind of row. */
-export interface OpenTableView {
-  mark(): TableMark;
-  rollback(mark: TableMark): void;
-  rollbackToCommitted(): void;
-  commit(count: number): readonly BlockRows[];
-  committedRows(): readonly BlockRows[];
-  seal(rows: readonly BlockRows[]): void;
-  readonly unsealedRows: number;
-  readonly unsealedBytes: number;
-  readonly oldestAgeMs: number;
-  /** The number of the oldest row that is not sealed; undefined where there is none. */
-  readonly oldestSeq: number | undefined;
-}
-
-interface SignalIntake {
-  readonly table: OpenTableView;
-  /** Decodes a request into the table; `accept` says which ordinals to keep. */
-  readonly decode: (body: Uint8Array, request: DecodeRequest) => DecodeOutcome;
-}
-
-interface DecodeRequest {
-  readonly firstSeq: number;
-  readonly receivedMs: number;
-  readonly accept?: (ordinal: number) => boolean;
-}
-
-interface DecodeOutcome {
-  readonly received: number;
-  readonly added: number;
-  readonly rejected: readonly number[];
-  readonly reason: string;
-}
 
 /** A request whose frame is not on disk yet. */
 interface Pending extends PendingAnswer {
@@ -89,6 +58,7 @@ export interface IntakeOptions {
   readonly state: ManifestState;
   /** Of one journal file. */
   readonly fileBytesMax?: number;
+  readonly unsealedBytesMax?: number;
   /** Rows that readers may see from now on. Called once for each signal of a shared sync. */
   readonly onCommitted: (signal: Signal, rows: readonly BlockRows[]) => void;
 }
@@ -96,11 +66,12 @@ export interface IntakeOptions {
 /**
  * From a request's bytes to an acknowledgement:
  *
- * 1. A retry of a request of the last ten minutes is known by its key, and only counted.
- * 2. The bytes are decoded into the open columns, behind what readers see. Bytes that make no
+ * 1. While too much waits to be sealed it waits for its turn.
+ * 2. A retry of a request of the last ten minutes is known by its key, and only counted.
+ * 3. The bytes are decoded into the open columns, behind what readers see. Bytes that make no
  *    sense leave no trace there.
- * 3. The journal takes a frame, and calls back once it is on disk (or failed), in order.
- * 4. Then the rows are shown, the counters move, and the sender gets its answer.
+ * 4. The journal takes a frame, and calls back once it is on disk (or failed), in order.
+ * 5. Then the rows are shown, the counters move, and the sender gets its answer.
  *
  * Concurrency: one thread; any number of requests may wait for the same sync.
  */
@@ -111,6 +82,8 @@ export class Intake {
   readonly #onCommitted: IntakeOptions["onCommitted"];
   #journal: Journal | undefined;
   readonly #retries = new RetryWindow();
+  readonly #unsealedBytesMax: number;
+  readonly #room = new IntakeRoom(() => this.unsealedBytes > this.#unsealedBytesMax);
   /** Requests on their way to disk, by key: a retry of one waits for the same sync. */
   readonly #inFlight = new Map<string, Promise<AppendResult>>();
   #pending: Pending[] = [];
@@ -143,7 +116,13 @@ export class Intake {
     return { intake, report };
   }
 
-  private constructor({ clock, state, onCommitted }: IntakeOptions) {
+  private constructor({
+    clock,
+    state,
+    onCommitted,
+    unsealedBytesMax = UNSEALED_BYTES_MAX,
+  }: IntakeOptions) {
+    this.#unsealedBytesMax = unsealedBytesMax;
     const now = (): number => clock.monotonicMs();
     const [logs, logsDecoder] = [new LogTable(now), new LogsDecoder()];
     const [traces, tracesDecoder] = [new SpanTable(now), new TracesDecoder()];
@@ -169,6 +148,12 @@ export class Intake {
     return this.#committedSeq;
   }
 
+  /** To be told of rows that segments hold now. */
+  sealed(signal: Signal, rows: readonly BlockRows[]): void {
+    this.#signals[signal].table.seal(rows);
+    this.#room.letNextIn();
+  }
+
   get unsealedBytes(): number {
     return sumOf(this.#signals, ({ table }) => table.unsealedBytes);
   }
@@ -179,15 +164,24 @@ export class Intake {
   }
 
   append(request: AppendRequest): Promise<AppendResult> {
-    const { signal, body, principal } = request;
-    if (this.#isClosed) return Promise.resolve(unavailable("the service is stopping"));
-    if (body.length > REQUEST_BYTES_MAX) {
-      const message = `the request has ${body.length} bytes, the limit is ${REQUEST_BYTES_MAX}`;
+    const { length } = request.body;
+    if (length > REQUEST_BYTES_MAX) {
+      const message = `the request has ${length} bytes, the limit is ${REQUEST_BYTES_MAX}`;
       return Promise.resolve({ status: "invalid", message });
     }
-    if (this.unsealedBytes > UNSEALED_BYTES_MAX) {
-      return Promise.resolve(unavailable("the disk does not keep up with sealing"));
-    }
+    return this.#room.isFree ? this.#append(request) : this.#appendLater(request);
+  }
+
+  async #appendLater(request: AppendRequest): Promise<AppendResult> {
+    if (!(await this.#room.wait())) return unavailable("sealing does not keep up");
+    const answer = this.#append(request);
+    this.#room.letNextIn();
+    return answer;
+  }
+
+  #append(request: AppendRequest): Promise<AppendResult> {
+    const { signal, body, principal } = request;
+    if (this.#isClosed) return Promise.resolve(unavailable("the service is stopping"));
     const retry = retryKey(signal, principal, body);
     const key = Buffer.from(retry).toString("latin1");
     const first = this.#inFlight.get(key);
@@ -339,28 +333,12 @@ export class Intake {
   /** Takes no further request, and waits for those on their way. */
   async close(): Promise<void> {
     this.#isClosed = true;
+    this.#room.letAllIn();
     await this.journal.close();
   }
 }
 
 const NO_BYTES = new Uint8Array(0);
-
-function signalIntake(
-  table: OpenTableView & {
-    begin(request: DecodeRequest): void;
-    outcome(): Omit<DecodeOutcome, "received">;
-  },
-  decode: (body: Uint8Array) => number,
-): SignalIntake {
-  return {
-    table,
-    decode: (body, request) => {
-      table.begin(request);
-      const received = decode(body);
-      return { received, ...table.outcome() };
-    },
-  };
-}
 
 function countsOf({ receivedCount, rejected, filtered, isDuplicate }: Frame): RequestCounts {
   return {

@@ -214,7 +214,7 @@ export class Maintenance {
       const segments = await sealer.seal({ signal, slices, firstSeq, position, state });
       this.#sealWrite = shelf.add(segments, state);
       await this.#sealWrite;
-      table.seal(rows);
+      intake.sealed(signal, rows);
     } finally {
       for (const { block } of rows) block.readers -= 1;
     }
