@@ -25,10 +25,10 @@ import type { DecodeOutcome, OpenTableView, SignalIntake } from "./signal-intake
 import { signalIntake } from "./signal-intake.ts";
 
 /**
- * Raw bytes that wait to be sealed; past it requests wait until a seal is through. Enough to fill the
- * next seal while one is under way, however fast the senders are.
+ * Raw bytes that wait to be sealed; past it requests wait until a seal is through. A burst of a
+ * million records is taken at the speed at which it comes.
  */
-const UNSEALED_BYTES_MAX = 128 * 1024 * 1024;
+const UNSEALED_BYTES_MAX = 256 * 1024 * 1024;
 
 /** How long a refused sender is asked to wait. */
 const RETRY_AFTER_MS = 1000;
