@@ -160,6 +160,9 @@ export class ClauseColumn {
   }
 }
 
+/** A reader that has read so many clauses alone will want more of each part. */
+const ALONE_MAX = 256;
+
 /** To count the rows of so many templates alone takes about as long as those of all. */
 const TEMPLATES_FEW = 16;
 
@@ -193,6 +196,8 @@ export class ClauseRowReader {
   readonly #lastParts: (Part | undefined)[] = [];
   /** For each template, the part that was last asked for, and one more. */
   readonly #lastAsked: Uint32Array;
+  /** Clauses that were read alone. */
+  #aloneCount = 0;
   /** Where the clause stands that was last looked up: see `locate`. */
   part: Part | undefined;
   clause = 0;
@@ -339,8 +344,9 @@ export class ClauseRowReader {
       return last;
     }
     const index = this.#directory.partOf(template, ordinal);
-    if (this.#lastAsked[template] !== index + 1) {
+    if (this.#lastAsked[template] !== index + 1 && this.#aloneCount < ALONE_MAX) {
       // One clause alone is found without keeping where the others are.
+      this.#aloneCount += 1;
       this.#lastAsked[template] = index + 1;
       return this.#column.clause(index, ordinal);
     }
