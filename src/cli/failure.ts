@@ -5,6 +5,8 @@ import { cleanText } from "./terminal-text.ts";
 export const EXIT_DONE = 0;
 export const EXIT_FAILED = 1;
 export const EXIT_WRONG_USAGE = 2;
+/** Ctrl-C ended it before it was done. */
+export const EXIT_INTERRUPTED = 130;
 
 /** What the user is told of an error: its message, then `hint:` with the next step (SEC-009). */
 export function formatFailure(error: unknown): string {

@@ -5,7 +5,9 @@ import { registerConfigCommands } from "./command-config.ts";
 import { registerExportCommand } from "./command-export.ts";
 import { registerGraphCommand } from "./command-graph.ts";
 import { registerLogsCommands } from "./command-logs.ts";
+import { registerProcessCommands } from "./command-processes.ts";
 import { registerServeCommand } from "./command-serve.ts";
+import { registerStartCommands } from "./command-start.ts";
 import { registerTraceCommands } from "./command-trace.ts";
 import { registerValidateCommand } from "./command-validate.ts";
 import { EXIT_DONE, EXIT_WRONG_USAGE, exitCodeOf, formatFailure } from "./failure.ts";
@@ -33,6 +35,8 @@ function createProgram(): Command {
   registerConfigCommands(program);
   registerValidateCommand(program);
   registerGraphCommand(program);
+  registerProcessCommands(program);
+  registerStartCommands(program);
   return program;
 }
 

@@ -54,7 +54,7 @@ export function renderBuildFailure(
     heading(icons, "Build Failed:"),
     ...failed.flatMap(({ name, build: { missing, command, lastStderr = [] } }) =>
       missing === undefined
-        ? [failedLine(icons, name, `failed: \`${command}\``), ...quoted(lastStderr)]
+        ? [failedLine(icons, name, `failed: \`${command}\``)].concat(quoted(lastStderr))
         : [failedLine(icons, name, `failed: ${missingWords(missing.name)}`)],
     ),
     ...suggestedFix(icons, [...steps, `Retry: \`${context.retry}\`.`]),
@@ -90,9 +90,7 @@ export function renderFailure(progress: StartProgress, context: FailureContext):
   // Of several that could not be started none was the first.
   const how = others.length > 0 || missed !== undefined ? "failed" : "failed first";
   const downNames = tookDown.map(nameOf).join(", ");
-  const downLine: Lines = [
-    [`${INDENT}${icons.gaveUp} ${downNames} [ended because of it]`],
-  ];
+  const downLine: Lines = [[`${INDENT}${icons.gaveUp} ${downNames} [ended because of it]`]];
   return [
     [],
     title,

@@ -81,12 +81,7 @@ export function renderBuilds(progress: StartProgress, view: StartView): readonly
   ];
 }
 
-function buildLine(
-  name: string,
-  build: BuildProgress,
-  view: StartView,
-  isOver: boolean,
-): ViewLine {
+function buildLine(name: string, build: BuildProgress, view: StartView, isOver: boolean): ViewLine {
   const { icons, nowMs } = view;
   const { state, linesDone, linesTotal } = build;
   const isMoving = state === "building" && !isOver;
@@ -172,8 +167,7 @@ function linkLine(
         return { pieces: line(text, "warning"), isFinal: false };
       }
       const byHand = progress.plan.nodes.find(
-        ({ id, isDynamic }) =>
-          isDynamic && [planned.source.node, planned.target.node].includes(id),
+        ({ id, isDynamic }) => isDynamic && [planned.source.node, planned.target.node].includes(id),
       );
       const text =
         byHand === undefined || !progress.hasRun
@@ -227,19 +221,13 @@ function nodeWords(
 }
 
 /** `Node A ➔ Node B`; with output and input where the two have several links. */
-function linkName(
-  { source, target }: PlannedLink,
-  { plan }: StartProgress,
-  icons: Icons,
-): string {
+function linkName({ source, target }: PlannedLink, { plan }: StartProgress, icons: Icons): string {
   const nameOf = (id: string): string => plan.nodes.find((node) => node.id === id)?.name ?? id;
   const alike = plan.links.filter(
     (other) => other.source.node === source.node && other.target.node === target.node,
   );
   const [output, input] = alike.length === 1 ? ["", ""] : [`/${source.output}`, `/${target.input}`];
-  return cleanLine(
-    `${nameOf(source.node)}${output} ${icons.arrow} ${nameOf(target.node)}${input}`,
-  );
+  return cleanLine(`${nameOf(source.node)}${output} ${icons.arrow} ${nameOf(target.node)}${input}`);
 }
 
 /** One cell at least is full, so that a bar can be seen; `workedMs` of one that is at work. */

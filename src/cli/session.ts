@@ -1,11 +1,9 @@
+import { EXIT_INTERRUPTED } from "./failure.ts";
 import { Interruption } from "./interruption.ts";
 import type { LogSource } from "./log-source.ts";
 import type { LogsFlags } from "./logs-flags.ts";
 import { openLogSource } from "./open-log-source.ts";
 import { Output } from "./output.ts";
-
-/** Exit code of a command that Ctrl-C ended before it was done. */
-const EXIT_INTERRUPTED = 130;
 
 /** What a command that asks for records works with. */
 export interface Session {
