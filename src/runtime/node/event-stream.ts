@@ -156,10 +156,19 @@ export class EventStream {
 
   /** What is being handled was handled. */
   finishCurrent(): void {
+    this.holdCurrent()();
+  }
+
+  /** What is being handled goes on beside what comes next, until the returned function is called. */
+  holdCurrent(): () => void {
     const current = this.#current;
-    if (current === undefined) return;
     this.#current = undefined;
-    const { event, queue, done } = current;
+    return () => {
+      if (current !== undefined) this.#finish(current);
+    };
+  }
+
+  #finish({ event, queue, done }: Current): void {
     const { context, payload } = event.message;
     this.#hops.write({
       kind: HOP_HANDLED,

@@ -1,6 +1,7 @@
 import type { Clock } from "../../core/clock.ts";
 import type { NodeLogRecord, NodeMessage } from "../protocol/node-messages.ts";
 import type { InputEvent } from "./events.ts";
+import type { TraceContext } from "./trace.ts";
 
 /** Goes beside a record's message: anything that JSON can say, and errors. */
 export type LogAttributes = Readonly<Record<string, unknown>>;
@@ -31,27 +32,27 @@ export class NodeLog {
   }
 
   trace(message: string, attributes?: LogAttributes): void {
-    this.#write("trace", message, attributes);
+    this.write("trace", message, attributes);
   }
 
   debug(message: string, attributes?: LogAttributes): void {
-    this.#write("debug", message, attributes);
+    this.write("debug", message, attributes);
   }
 
   info(message: string, attributes?: LogAttributes): void {
-    this.#write("info", message, attributes);
+    this.write("info", message, attributes);
   }
 
   warn(message: string, attributes?: LogAttributes): void {
-    this.#write("warn", message, attributes);
+    this.write("warn", message, attributes);
   }
 
   error(message: string, attributes?: LogAttributes): void {
-    this.#write("error", message, attributes);
+    this.write("error", message, attributes);
   }
 
   fatal(message: string, attributes?: LogAttributes): void {
-    this.#write("fatal", message, attributes);
+    this.write("fatal", message, attributes);
   }
 
   /** Hands over what waits for the end of the turn; for the end of the process. */
@@ -62,8 +63,14 @@ export class NodeLog {
     this.#send({ type: "log", records });
   }
 
-  #write(level: NodeLogRecord["level"], message: string, attributes?: LogAttributes): void {
-    const event = this.#current();
+  /** `at`: the span that the record belongs to; by default that of the message that is being handled. */
+  write(
+    level: NodeLogRecord["level"],
+    message: string,
+    attributes?: LogAttributes,
+    at?: Pick<TraceContext, "traceId" | "spanId">,
+  ): void {
+    const event = at ?? this.#current();
     this.#records.push({
       time: this.#clock.nowUnixNs().toString(),
       level,

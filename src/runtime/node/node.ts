@@ -67,6 +67,7 @@ export class Node implements AsyncIterable<NodeEvent>, AsyncDisposable {
   readonly #connecting: Promise<void>[] = [];
   #isStarted = false;
   #settleStart: (() => void) | undefined;
+  readonly #lost = Promise.withResolvers<void>();
   /** When the process will be ended, by the monotonic clock. */
   #endMs: number | undefined;
   /** Half of that time is for receivers that are slow. */
@@ -157,6 +158,11 @@ export class Node implements AsyncIterable<NodeEvent>, AsyncDisposable {
     return this.#events.queues.reduce((sum, { queued }) => sum + queued, 0);
   }
 
+  /** Resolves when the daemon knows this node no more: where it stands for a process, that has ended. */
+  get lost(): Promise<void> {
+    return this.#lost.promise;
+  }
+
   /** Whether `stop` was taken, or the node closed: no event follows. */
   get isEnded(): boolean {
     return this.#events.isEnded;
@@ -173,6 +179,14 @@ export class Node implements AsyncIterable<NodeEvent>, AsyncDisposable {
   /** The next event, where one is there already. */
   tryNext(): NodeEvent | undefined {
     return this.#events.tryNext();
+  }
+
+  /**
+   * The event that was given out last is handled until the returned function is called, whatever is taken
+   * meanwhile: for who handles several at once. What is sent or logged because of it names it.
+   */
+  hold(): () => void {
+    return this.#events.holdCurrent();
   }
 
   /** Events until `stop`, which is the last one. */
@@ -239,7 +253,10 @@ export class Node implements AsyncIterable<NodeEvent>, AsyncDisposable {
     this.#daemon.listen({
       onMessage: (message) => this.#take(message),
       onReconnected: () => void this.#sayListening(),
-      onRefused: () => this.#stop("daemon-lost", CLOSE_TIMEOUT_MS),
+      onRefused: () => {
+        this.#stop("daemon-lost", CLOSE_TIMEOUT_MS);
+        this.#lost.resolve();
+      },
       onFault: (message) => this.log.warn(message),
     });
     await this.#sayListening();
