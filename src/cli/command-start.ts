@@ -60,6 +60,6 @@ export function addCoordinatorOptions(command: Command): Command {
     .option("--token-file <file>", "a file with the coordinator's token (DORA_TOKEN_FILE)");
 }
 
-function append(value: string, before: readonly string[] = []): readonly string[] {
+export function append(value: string, before: readonly string[] = []): readonly string[] {
   return [...before, value];
 }

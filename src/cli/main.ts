@@ -1,10 +1,12 @@
 import { enableCompileCache } from "node:module";
 import { Command, CommanderError } from "commander";
 import { registerCanaryCommand } from "./command-canary.ts";
+import { registerChangeCommands } from "./command-change.ts";
 import { registerConfigCommands } from "./command-config.ts";
 import { registerExportCommand } from "./command-export.ts";
 import { registerGraphCommand } from "./command-graph.ts";
 import { registerLogsCommands } from "./command-logs.ts";
+import { registerNodeCommands } from "./command-node.ts";
 import { registerProcessCommands } from "./command-processes.ts";
 import { registerServeCommand } from "./command-serve.ts";
 import { registerStartCommands } from "./command-start.ts";
@@ -37,6 +39,8 @@ function createProgram(): Command {
   registerGraphCommand(program);
   registerProcessCommands(program);
   registerStartCommands(program);
+  registerChangeCommands(program);
+  registerNodeCommands(program);
   return program;
 }
 

@@ -31,9 +31,9 @@ const END: NodeEnd = {
 /** Names are `Node A` for `a`; links go from each node to the one behind it. */
 function planOf(ids: string, links: readonly string[] = []): StartPlan {
   return {
-    nodes: [...ids].map((id) => ({ id, name: `Node ${id.toUpperCase()}`, isDynamic: false })),
-    links: links.map((text) => {
-      const [source, output, target, input] = text.split(/[/>]/);
+    nodes: ids.split("").map((id) => ({ id, name: `Node ${id.toUpperCase()}`, isDynamic: false })),
+    links: links.map((link) => {
+      const [source, output, target, input] = link.split(/[/>]/);
       const ends = { source: { node: source, output }, target: { node: target, input } };
       return { link: `${source}/${output}->${target}/${input}`, ...ends };
     }),
@@ -43,8 +43,7 @@ function planOf(ids: string, links: readonly string[] = []): StartPlan {
 
 function after(plan: StartPlan, events: readonly Body[]): StartProgress {
   return events.reduce<StartProgress>(
-    (progress, event) =>
-      advance(progress, { atUnixMs: 0, dataflow: "0190", ...event } as RuntimeEvent, 1000),
+    (progress, event) => advance(progress, { atUnixMs: 0, dataflow: "0190", ...event }, 1000),
     beginProgress(plan),
   );
 }
