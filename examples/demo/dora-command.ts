@@ -1,4 +1,4 @@
-/** Child processes of the demo: started, read line by line, stopped by their process id. */
+/** `dora` commands of the demo: started, read line by line, stopped by their process id. */
 import type { ChildProcess } from "node:child_process";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -14,44 +14,29 @@ export function killAll(): void {
   for (const child of running) child.kill("SIGKILL");
 }
 
-export interface DemoProcess {
+export interface DoraCommand {
   readonly name: string;
   /** The next line on standard output that `read` makes something of. Errors: where it ends before. */
   waitFor<T>(read: (line: string) => T | undefined): Promise<T>;
-  writeLine(line: string): void;
   kill(signal: NodeJS.Signals): void;
   /** All of its standard output, once it ended with exit code 0. Errors: with any other end. */
   end(): Promise<string>;
 }
 
-export interface DemoProcessOptions {
-  readonly env?: Readonly<Record<string, string>>;
+export interface CommandOptions {
   /** Shows the lines on standard output as they come. */
   readonly onLine?: (line: string) => void;
 }
 
-/** Starts a TypeScript file of the demo. */
-export function startNode(name: string, options: DemoProcessOptions): DemoProcess {
-  const file = fileURLToPath(new URL(`./${name}.ts`, import.meta.url));
-  return start(name, [file], options);
-}
-
 /** Starts a `dora` command. */
-export function startDora(args: readonly string[], options: DemoProcessOptions = {}): DemoProcess {
-  return start(`dora ${args[0]}`, [MAIN, ...args], options);
-}
-
-function start(name: string, args: readonly string[], options: DemoProcessOptions): DemoProcess {
-  const child = spawn(process.execPath, args, {
-    env: { ...process.env, ...options.env },
-    stdio: ["pipe", "pipe", "pipe"],
+export function startDora(args: readonly string[], options: CommandOptions = {}): DoraCommand {
+  const name = `dora ${args[0]}`;
+  const child = spawn(process.execPath, [MAIN, ...args], {
+    stdio: ["ignore", "pipe", "pipe"],
   });
   running.add(child);
   const exit = once(child, "close");
   void exit.then(() => running.delete(child));
-  child.stdin.on("error", () => {
-    // It ended before it was told to: `end` says how.
-  });
   let stdout = "";
   let stderr = "";
   child.stderr.setEncoding("utf8").on("data", (text: string) => (stderr += text));
@@ -81,7 +66,6 @@ function start(name: string, args: readonly string[], options: DemoProcessOption
         await new Promise<void>((resolve) => (wake = resolve));
       }
     },
-    writeLine: (line) => void child.stdin.write(`${line}\n`),
     kill: (signal) => void child.kill(signal),
     async end() {
       await exit;
