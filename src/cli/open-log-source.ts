@@ -18,8 +18,6 @@ export interface LogSourceOptions {
   readonly url?: string;
   readonly dataDir?: string;
   readonly tokenFile?: string;
-  /** Where a service listens that nobody names; a test gives another. */
-  readonly usualUrl?: string;
   readonly environment: { readonly [name: string]: string | undefined };
   /** Told which source answers, where that is not what the flags say. */
   readonly onFallback: (message: string) => void;
@@ -30,7 +28,8 @@ export async function openLogSource(
   options: LogSourceOptions,
   signal: AbortSignal,
 ): Promise<LogSource> {
-  const { environment, usualUrl = DEFAULT_URL } = options;
+  const { environment } = options;
+  const usualUrl = usualUrlOf(environment);
   if (options.url !== undefined && options.dataDir !== undefined) {
     throw new AppError("USAGE", "--url and --data-dir exclude each other: give one of them");
   }
@@ -49,6 +48,11 @@ export async function openLogSource(
   }
   options.onFallback(`no service listens at ${usualUrl}: reading the folder ${folder}`);
   return openFolder(options, folder, token);
+}
+
+/** Where `dora serve` listens with the same environment. */
+function usualUrlOf({ DORA_API: address }: LogSourceOptions["environment"]): string {
+  return address === undefined || address === "" ? DEFAULT_URL : `http://${address}`;
 }
 
 /** Loaded on use: the configuration's schema costs more to load than a query to a service. */

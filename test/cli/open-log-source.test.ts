@@ -38,8 +38,8 @@ function stopServer(): void {
 
 function open(options: Partial<LogSourceOptions>): Promise<LogSource> {
   const onFallback = (message: string): void => void notes.push(message);
-  const common = { usualUrl: serverUrl, environment: {}, onFallback };
-  return openLogSource({ ...common, ...options }, new AbortController().signal);
+  const environment = { DORA_API: new URL(serverUrl).host, ...options.environment };
+  return openLogSource({ onFallback, ...options, environment }, new AbortController().signal);
 }
 
 async function nameOf(options: Partial<LogSourceOptions>): Promise<string> {
