@@ -64,12 +64,19 @@ function executable(
     return unusable(`${file} may not be read by this user: chmod u+r ${file}`);
   }
   if (JAVASCRIPT.has(extension)) {
-    return found({ program: process.execPath, args: [file, ...args], isPython: false });
+    const program = process.execPath;
+    return found({ program, args: ["--import", packagePreload(), file, ...args], isPython: false });
   }
   if (!isAllowed(file, constants.X_OK)) {
     return unusable(`${file} is not executable: chmod +x ${file}`);
   }
   return found({ program: file, args, isPython: false });
+}
+
+/** Gives JavaScript nodes the node library, where it is not installed for them. */
+function packagePreload(): string {
+  const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
+  return new URL(`./package-preload.${extension}`, import.meta.url).href;
 }
 
 /** `-u`: lines are to be seen when they are printed. */
