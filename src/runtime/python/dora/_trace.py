@@ -1,0 +1,52 @@
+"""Where in which trace something happens: W3C Trace Context, and dora-rs's key of it."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import Any, NamedTuple, Optional
+
+CONTEXT_KEY = "open_telemetry_context"
+
+# Later versions may add fields; version ff and ids of zeros are invalid.
+_TRACEPARENT = re.compile(
+    r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-[0-9a-f]{2}"
+)
+
+
+class TraceContext(NamedTuple):
+    """Ids are lower-case hex; `state` is W3C `tracestate`, "" where there is none."""
+
+    trace_id: str
+    span_id: str
+    state: str
+
+
+def new_trace_id() -> str:
+    return os.urandom(16).hex()
+
+
+def new_span_id() -> str:
+    return os.urandom(8).hex()
+
+
+def parse_traceparent(text: Any, state: Any = "") -> Optional[TraceContext]:
+    """None where the text is no `traceparent`."""
+    found = _TRACEPARENT.match(text) if isinstance(text, str) else None
+    if found is None:
+        return None
+    return TraceContext(found[1], found[2], state if isinstance(state, str) else "")
+
+
+def format_context(context: TraceContext) -> str:
+    """The value of dora-rs's key."""
+    traceparent = f"00-{context.trace_id}-{context.span_id}-01"
+    return f"traceparent:{traceparent}\ntracestate:{context.state}\n"
+
+
+def parse_context(text: Any) -> Optional[TraceContext]:
+    """Reads dora-rs's key; older releases join by `;`."""
+    if not isinstance(text, str):
+        return None
+    found = dict(entry.partition(":")[::2] for entry in re.split("[\n;]", text))
+    return parse_traceparent(found.get("traceparent", ""), found.get("tracestate", ""))
