@@ -41,7 +41,10 @@ export function registerStartCommands(program: Command): void {
 
 function addLaunchOptions(command: Command): Command {
   return addFileOptions(command)
-    .option("--name <name>", "what to call it (default: the file's name)")
+    .option(
+      "--name <name>",
+      "what to call it (default: the file's `name`, else what the file is called)",
+    )
     .option("--no-build", "leave the nodes' build lines out");
 }
 

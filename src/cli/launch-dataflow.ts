@@ -50,12 +50,13 @@ export async function loadShown(
 }
 
 export function startBody(
-  { text, path }: LoadedDataflow,
+  { text, path, dataflow }: LoadedDataflow,
   flags: Pick<LaunchFlags, "name" | "build">,
   environment: Readonly<Record<string, string>>,
 ): StartBody {
-  const name = flags.name === undefined ? {} : { name: flags.name };
-  return { text, file: path, environment, build: flags.build, ...name };
+  const name = flags.name ?? dataflow.name;
+  const named = name === undefined ? {} : { name };
+  return { text, file: path, environment, build: flags.build, ...named };
 }
 
 /** What failed and what to do; the same for a build and for a dataflow. */

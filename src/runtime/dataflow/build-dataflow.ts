@@ -76,6 +76,7 @@ export class DataflowBuilder {
     };
     const built = nodes.map((node) => this.#node(node, defaults));
     const dataflow = {
+      ...(root.name === undefined ? {} : { name: root.name }),
       nodes: built.map(({ node }) => node),
       environment: defaults.environment,
       thresholds: thresholdsOf(root.thresholds),

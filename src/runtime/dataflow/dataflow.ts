@@ -2,6 +2,8 @@ import type { LinkTransport, Parameters, TransportKind } from "../protocol/node-
 
 /** A dataflow file that was read and checked: nothing in it needs another look. */
 export interface Dataflow {
+  /** What it is to be called, where the file says so. */
+  readonly name?: string;
   readonly nodes: readonly DataflowNode[];
   /** For the processes of all nodes. */
   readonly environment: Readonly<Record<string, string>>;

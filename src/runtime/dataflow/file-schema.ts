@@ -23,6 +23,13 @@ const PORT_LENGTH_MAX = 256;
 const id = z
   .string("give an id: letters, digits, `_`, `-` and `.`")
   .regex(ID, "an id has at most 128 letters, digits, `_`, `-` and `.`, the latter not first");
+/** As the coordinator takes it. */
+const dataflowName = z
+  .string("give a name: letters, digits, `_`, `-` and `.`")
+  .regex(
+    /^\w[\w.-]{0,99}$/,
+    "a name has at most 100 letters, digits, `_`, `-` and `.`, and begins with a letter, a digit or `_`",
+  );
 const nodeId = id.refine(
   (text) => text !== "dora",
   "`dora` is taken by virtual inputs: give another id",
@@ -241,6 +248,7 @@ export const FileNode = z.strictObject(
 /** All of a file but the nodes, which are read one by one. */
 export const FileRoot = z.strictObject(
   {
+    name: dataflowName.describe("what the dataflow is called (the file's name)").optional(),
     nodes: z
       .array(z.unknown(), "give a list of nodes")
       .min(1, "a dataflow has one node at least")

@@ -114,6 +114,21 @@ describe("the file as a whole", () => {
   });
 });
 
+describe("the name of a dataflow", () => {
+  test.each(["shop", "MyDataflow", "_1.b-c", "x".repeat(100)])("%j is one", (name) => {
+    const text = `name: ${JSON.stringify(name)}\nnodes: [{ id: a, path: a.js }]`;
+    expect(problemsOf(text)).toEqual([]);
+    expect(parseValid(text).name).toBe(name);
+  });
+
+  test.each(["my flow", "-a", ".a", "a/b", "x".repeat(101), ""])("%j is none", (name) => {
+    const text = `name: ${JSON.stringify(name)}\nnodes: [{ id: a, path: a.js }]`;
+    expect(problemsOf(text)).toEqual([
+      expect.stringMatching(/^1:7 wrong-value .*a name has at most 100/),
+    ]);
+  });
+});
+
 describe("ids", () => {
   const RULE = "an id has at most 128 letters, digits, `_`, `-` and `.`, the latter not first";
   test.each([
