@@ -151,10 +151,10 @@ class InputQueue:
         # It was full for the whole of a burst's time: until something is taken, the oldest go.
         self.is_overflowing = False
 
-    def push(self, item: Item) -> None:
+    def push(self, item: Item, older_than: Optional[int] = None) -> None:
         self.received += 1
         if self.is_dropping and self.messages >= self.size:
-            self._drop_oldest()
+            self._drop_oldest(older_than)
         self.items.append(item)
         self.messages += 1
 
@@ -167,9 +167,11 @@ class InputQueue:
             self.is_overflowing = False
         return item
 
-    def _drop_oldest(self) -> None:
+    def _drop_oldest(self, older_than: Optional[int]) -> None:
         for index, item in enumerate(self.items):
             if item[0] != "notice":
+                if older_than is not None and item[1] >= older_than:
+                    return
                 del self.items[index]
                 self.messages -= 1
                 self.dropped += 1
@@ -236,6 +238,15 @@ class EventStream:
     def receive(self, queue: InputQueue, item: Item) -> None:
         with self.lock:
             self._receive(queue, item)
+            self._wake()
+
+    def receive_local(self, queue: InputQueue, item: Item) -> None:
+        """From this node itself, which makes no room while it sends: only what was there before the message that it
+        handles is dropped for it."""
+        with self.lock:
+            self._recover(queue)
+            start = 0 if self.current is None else self.current.start_ns
+            queue.push(item, start)
             self._wake()
 
     def deliver(self, queue: InputQueue, items: List[Item], connection: Any) -> None:

@@ -8,6 +8,7 @@ from typing import Any, Callable, Dict, List, Optional
 from ._errors import DoraError
 from ._events import EventStream, InputQueue, error_event
 from ._inbox import ArrivingLink, Inbox, socket_endpoint
+from ._links import Link, LocalLink
 from ._scheduler import Alarm, IntervalTimer, Scheduler
 
 TRANSPORTS = ("socket", "tcp")
@@ -187,6 +188,24 @@ class Inputs:
         if self._is_running and each.watch is not None:
             each.watch.start()
         self._events.recover(each.queue)
+
+    def local_link(self, link_id: str, address: str, input_id: str) -> Link:
+        """A link of this node to an input of its own."""
+
+        def deliver(header: bytes, payload: bytes) -> None:
+            each = self._inputs.get(input_id)
+            if each is None:
+                return
+            if each.watch is not None:
+                each.watch.touch()
+            item = ("message", time.time_ns(), header, payload)
+            self._events.receive_local(each.queue, item)
+
+        def end() -> None:
+            self.end(input_id)
+            self._on_ended(input_id)
+
+        return LocalLink(link_id, address, deliver, end)
 
     def entries(self, input_id: str, entries: List[str]) -> None:
         each = self._inputs.get(input_id)

@@ -86,7 +86,48 @@ class RingWriter:
             return  # The receiver has unlinked it.
 
 
-class OutgoingLink:
+class Link:
+    """One link that leaves the node."""
+
+    id: str
+    address: str
+    is_connected: bool
+
+    def send(self, header: bytes, pieces: List[Bytes], size: int) -> None: ...
+
+    def give_up(self) -> None: ...
+
+    def stop_waiting_for_lost(self) -> None: ...
+
+    def close(self, deadline: float) -> None: ...
+
+
+class LocalLink(Link):
+    """A link from a node to itself: by a socket, a node that is sending could not make room for what it sends."""
+
+    is_connected = True
+
+    def __init__(
+        self,
+        link_id: str,
+        address: str,
+        deliver: Callable[[bytes, bytes], None],
+        end: Callable[[], None],
+    ) -> None:
+        self.id = link_id
+        self.address = address
+        self._deliver = deliver
+        self._end = end
+
+    def send(self, header: bytes, pieces: List[Bytes], size: int) -> None:
+        self._deliver(header, b"".join(pieces))
+
+    def close(self, deadline: float) -> None:
+        if deadline > 0:
+            self._end()
+
+
+class OutgoingLink(Link):
     """One link. A thread of its own connects it, reads its answers, and connects it again when it is lost.
 
     Threads: any may send; sends on one link go one after the other.
@@ -129,7 +170,7 @@ class OutgoingLink:
         self.dropped = 0
 
     @property
-    def is_connected(self) -> bool:
+    def is_connected(self) -> bool:  # type: ignore[override]
         return self._is_welcome
 
     def open(self) -> None:

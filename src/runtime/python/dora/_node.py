@@ -12,12 +12,13 @@ import uuid
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Optional
 
+from . import _values
 from ._daemon import DaemonEvents, DaemonLink, Message
 from ._errors import DoraError
 from ._events import Event, EventStream, error_event, stop_event, told_event
 from ._hops import HopRecorder
 from ._inputs import Inputs
-from ._links import OutgoingLink
+from ._links import Link
 from ._logs import LEVELS, LoggingBridge, NodeLog
 from ._outputs import Outputs
 from ._scheduler import Alarm, Scheduler, start_thread
@@ -80,7 +81,11 @@ class Node:
                 ),
             )
             self._outputs = Outputs(
-                self._config, self._hops, self._link_failed, self._messages_lost
+                self._config,
+                self._hops,
+                self._inputs.local_link,
+                self._link_failed,
+                self._messages_lost,
             )
             for config in self._config["inputs"]:
                 self._inputs.check_transport(config)
@@ -93,6 +98,8 @@ class Node:
         except DoraError:
             self._daemon.close(0)
             raise
+        if any(config["source"]["kind"] == "link" for config in self._config["inputs"]):
+            _values.preload()
         self._daemon.listen(_Listener(self))
         self._say_listening()
         self._scheduler.after(_GAUGES_SECONDS, self._report)
@@ -238,6 +245,11 @@ class Node:
     def parameters(self) -> Dict[str, Any]:
         """As they are now; a change is also told as an event."""
         return self._parameters
+
+    @property
+    def operators(self) -> List[Dict[str, Any]]:
+        """What the daemon said of this node's operators: `id`, `source`, `inputs`, `outputs`."""
+        return list(self._config["operators"])
 
     def dataflow_id(self) -> str:
         return str(self._config["dataflow"]["id"])
@@ -420,7 +432,7 @@ class Node:
         self._daemon.send({"type": "link-failed", "link": link, "message": message})
         self._events.tell(error_event(f"link {link} is not there: {message}"))
 
-    def _messages_lost(self, link: OutgoingLink, count: int) -> None:
+    def _messages_lost(self, link: Link, count: int) -> None:
         self._log.warn(f"{count} messages were lost with the connection of link {link.id}")
 
     # What the daemon is told each second

@@ -13,7 +13,7 @@ from ._errors import DoraError
 from ._frames import HEADER_BYTES_MAX, PAYLOAD_BYTES_MAX, Bytes
 from ._hops import HopRecorder
 from ._inputs import check_transport, topic_of
-from ._links import OutgoingLink
+from ._links import Link, OutgoingLink
 from ._schema import OutputSchema
 from ._trace import CONTEXT_KEY, TraceContext, new_span_id, new_trace_id, parse_context
 
@@ -29,7 +29,7 @@ class Output:
         self.id = str(config["id"])
         self.index = index
         self.schema = OutputSchema(node, self.id, config.get("schema"))
-        self.links: Dict[str, OutgoingLink] = {}
+        self.links: Dict[str, Link] = {}
         self.is_closed = False
 
     def send(self, header: bytes, pieces: List[Bytes], size: int) -> None:
@@ -45,13 +45,15 @@ class Outputs:
         self,
         config: Dict[str, Any],
         hops: HopRecorder,
+        local_link: Callable[[str, str, str], Link],
         on_failed: Callable[[str, str], None],
-        on_lost_messages: Callable[[OutgoingLink, int], None],
+        on_lost_messages: Callable[[Link, int], None],
     ) -> None:
         self._node = str(config["node"]["id"])
         self._token = str(config["linkToken"])
         self._ring_folder = str(config["runDirectory"])
         self._hops = hops
+        self._local_link = local_link
         self._on_failed = on_failed
         self._on_lost_messages = on_lost_messages
         self._changed = threading.Condition(threading.Lock())
@@ -67,7 +69,7 @@ class Outputs:
         return list(self._outputs)
 
     @property
-    def links(self) -> List[OutgoingLink]:
+    def links(self) -> List[Link]:
         return [link for output in self._outputs.values() for link in list(output.links.values())]
 
     @property
@@ -150,7 +152,11 @@ class Outputs:
                 self._on_failed(link_id, str(error))
                 problem = error
                 continue
-            self._open(output, link_id, topic_of(link_id, transport), address)
+            target = told["target"]
+            if target["node"] == self._node:
+                output.links[link_id] = self._local_link(link_id, address, str(target["input"]))
+            else:
+                self._open(output, link_id, topic_of(link_id, transport), address)
         return problem
 
     def disconnect(self, links: List[str]) -> None:

@@ -38,6 +38,14 @@ def pyarrow() -> Any:
         raise DoraError("VALUE_UNSUPPORTED", message) from None
 
 
+def preload() -> None:
+    """Loads pyarrow where it is installed: loaded by the first message, it would hold up those behind it."""
+    try:
+        pyarrow()
+    except DoraError:
+        return
+
+
 def encode(value: Any) -> Encoded:
     """Bytes and arrays of uint8 go as they are, everything else as an Arrow IPC stream of one batch.
 
