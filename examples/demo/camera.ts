@@ -1,5 +1,5 @@
 /** Sends a picture at each tick of its timer, 80 in all. */
-import { Node } from "../../src/runtime/node/index.ts";
+import { Node } from "dora-dataflow/node";
 
 const FRAME_COUNT = 80;
 const FRAME_BYTES = 640 * 480 * 3;

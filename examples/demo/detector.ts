@@ -3,7 +3,7 @@
  * each picture takes longer than it may.
  */
 import { setTimeout as delay } from "node:timers/promises";
-import { Node } from "../../src/runtime/node/index.ts";
+import { Node } from "dora-dataflow/node";
 
 const INCIDENT = { firstFrame: 41, lastFrame: 48 } as const;
 
