@@ -6,6 +6,7 @@ import { AppError } from "../../core/errors.ts";
 import type { Logger } from "../../telemetry/logger.ts";
 import type { Dataflow } from "../dataflow/dataflow.ts";
 import { parseDataflow } from "../dataflow/parse-dataflow.ts";
+import { Gateway } from "../gateway/gateway.ts";
 import type { DaemonRequest } from "../protocol/daemon-messages.ts";
 import { NODE_PROTOCOL_VERSION } from "../protocol/node-messages.ts";
 import type { RunTelemetry } from "../protocol/run-telemetry.ts";
@@ -24,8 +25,7 @@ import type { Admission, Hello, NodeConnection } from "./node-connection.ts";
 import { NodeServer } from "./node-server.ts";
 import { ProcessGuard } from "./process-guard.ts";
 import { ProcessRecord } from "./process-record.ts";
-import { checkConnected, checkFormat, connectLink, disconnectLink } from "./run-changes.ts";
-import { findNode, setParameters } from "./run-changes.ts";
+import * as changes from "./run-changes.ts";
 import type { RunContext } from "./run-context.ts";
 import type { Timers } from "./timers.ts";
 import { systemTimers } from "./timers.ts";
@@ -86,14 +86,16 @@ export class Daemon {
     const { telemetry, log, clock = systemClock, timers = systemTimers } = options;
     const folder = options.folder ?? daemonFolder();
     makePrivateFolder(folder);
+    const socketPath = daemonSocketPath(folder);
     this.machine = options.machine ?? hostname();
     this.#context = {
       machine: this.machine,
       folder,
-      socketPath: daemonSocketPath(folder),
+      socketPath,
       environment: options.environment ?? process.env,
       otlpEndpoint: options.otlpEndpoint ?? "http://127.0.0.1:4318",
       startTimeoutMs: options.startTimeoutMs ?? START_TIMEOUT_MS,
+      gateway: new Gateway({ socketPath, log }),
       guard: new ProcessGuard(log),
       record: new ProcessRecord(folder),
       telemetry,
@@ -113,7 +115,7 @@ export class Daemon {
    */
   static async open(options: DaemonOptions): Promise<Daemon> {
     const daemon = new Daemon(options);
-    const { socketPath: path, log, record, guard } = daemon.#context;
+    const { socketPath: path, log, record, guard, gateway } = daemon.#context;
     try {
       daemon.#server = await NodeServer.open({
         path,
@@ -124,6 +126,7 @@ export class Daemon {
       guard.close();
       throw error;
     }
+    await gateway.open();
     for (const { pid, node } of await record.reap()) {
       log.warn("a node that an earlier daemon left behind was killed", { pid, node });
     }
@@ -179,10 +182,10 @@ export class Daemon {
         this.#pause(request);
         return undefined;
       case "connect":
-        connectLink(this.#findRunning(request.dataflow), request);
+        changes.connectLink(this.#findRunning(request.dataflow), request);
         return undefined;
       case "disconnect":
-        disconnectLink(this.#findRunning(request.dataflow), request);
+        changes.disconnectLink(this.#findRunning(request.dataflow), request);
         return undefined;
       case "restart-node":
       case "stop-node":
@@ -220,7 +223,7 @@ export class Daemon {
     cancel();
     this.#cancelTick?.();
     this.#tellStatus();
-    await this.#server?.close();
+    await Promise.all([this.#server?.close(), this.#context.gateway.close()]);
     // What is left now, the guard kills.
     this.#context.guard.close();
     removeRunFolders(this.#context.folder);
@@ -300,8 +303,8 @@ export class Daemon {
       run.setPaused(isPaused);
       return;
     }
-    const node = findNode(run, request.node);
-    checkConnected(node);
+    const node = changes.findNode(run, request.node);
+    changes.checkConnected(node);
     run.pauseNode(node, isPaused);
   }
 
@@ -319,7 +322,7 @@ export class Daemon {
     >,
   ): void {
     const run = this.#findRunning(request.dataflow);
-    const node = findNode(run, request.node);
+    const node = changes.findNode(run, request.node);
     switch (request.method) {
       case "restart-node":
         run.restartNode(node);
@@ -328,14 +331,14 @@ export class Daemon {
         node.stop(node.spec.finishGraceMs);
         break;
       case "reload-node":
-        checkConnected(node);
+        changes.checkConnected(node);
         node.send({ type: "reload" });
         break;
       case "set-parameters":
-        setParameters(node, request.set, request.deleted);
+        changes.setParameters(node, request.set, request.deleted);
         break;
       case "set-data-format":
-        checkFormat(request.format);
+        changes.checkFormat(request.format);
     }
   }
 

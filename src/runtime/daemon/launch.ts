@@ -79,6 +79,7 @@ export class Launch {
       node: { id: node.id, name: node.name },
       socketPath: this.#context.socketPath,
       token,
+      gateway: this.#context.gateway.environmentOf({ token, dataflow: id, node: node.id }),
       traceparent: this.#traceparent,
       otlpEndpoint: this.#context.otlpEndpoint,
       isPython: command.isPython,

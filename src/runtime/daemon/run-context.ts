@@ -1,5 +1,6 @@
 import type { Clock } from "../../core/clock.ts";
 import type { Logger } from "../../telemetry/logger.ts";
+import type { Gateway } from "../gateway/gateway.ts";
 import type { RunTelemetry } from "../protocol/run-telemetry.ts";
 import type { RuntimeEvent } from "../protocol/status.ts";
 import type { ProcessGuard } from "./process-guard.ts";
@@ -15,6 +16,7 @@ export interface RunContext {
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly otlpEndpoint: string;
   readonly startTimeoutMs: number;
+  readonly gateway: Gateway;
   readonly guard: ProcessGuard;
   readonly record: ProcessRecord;
   readonly telemetry: RunTelemetry;
