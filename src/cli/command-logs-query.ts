@@ -1,5 +1,6 @@
 import { systemClock } from "../core/clock.ts";
 import { AppError } from "../core/errors.ts";
+import { didYouMean } from "../core/nearest-name.ts";
 import { exportEntries } from "../query/export.ts";
 import type { Query } from "../query/parse-query.ts";
 import { outputColumns, parseQuery } from "../query/parse-query.ts";
@@ -35,9 +36,7 @@ export async function queryLogs(text: string | undefined, flags: LogsFlags): Pro
     const { lines, hasMore } = await readShown(session, { query, range, plan });
     if (format === "text") {
       await printText(session.output, query, lines);
-      if (lines.length === 0 && session.notes.look.isTerminal) {
-        await note(session.notes, "no record matches");
-      }
+      if (lines.length === 0) await sayNone(session, flags);
     } else {
       await printDocument(session.output, { format, query, lines });
     }
@@ -131,6 +130,16 @@ async function printDocument(
 
 async function* asyncLines(lines: readonly Uint8Array[]): AsyncGenerator<Uint8Array, void> {
   yield* lines;
+}
+
+/** To people, and of a dataflow to all: its name may be a subcommand with a slip in it. */
+async function sayNone({ notes }: Session, { dataflow }: LogsFlags): Promise<void> {
+  if (dataflow === undefined) {
+    if (notes.look.isTerminal) await note(notes, "no record matches");
+    return;
+  }
+  const guess = didYouMean(dataflow, ["query", "tail", "export"]).replaceAll('"', "`");
+  await note(notes, `no record of a dataflow "${dataflow}" matches${guess}`);
 }
 
 async function sayMore(

@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { AppError } from "../core/errors.ts";
 import type { LogsFlags } from "./logs-flags.ts";
 
 /**
@@ -12,11 +13,15 @@ export function registerLogsCommands(program: Command): void {
     .command("logs")
     .description("show log records: the newest that match, oldest first")
     .enablePositionalOptions()
+    .argument("[flow]", "the same as --dataflow")
+    .argument("[node]", "the same as --node")
     .addHelpText("after", EXAMPLES);
   addSelectingOptions(logs)
     .option("-f, --follow", "go on with the records that come")
     .option("--output <format>", "text, json, jsonl, csv or yaml", "text")
-    .action((flags: LogsFlags) => show(undefined, flags));
+    .action((flow: string | undefined, node: string | undefined, flags: LogsFlags) =>
+      show(undefined, withPlace(flow, node, flags)),
+    );
   addSelectingOptions(logs.command("query"))
     .description("show the records that match a query, or what its pipes make of them")
     .argument("[query]", "see docs/query-language.md; all records without it")
@@ -40,6 +45,25 @@ export function registerLogsCommands(program: Command): void {
       const { exportLogs } = await import("./command-logs-export.ts");
       await exportLogs(query, flags);
     });
+}
+
+/** `dora logs FLOW NODE`, as dora-rs has it. Subcommands come first: of a dataflow "tail" by `--dataflow tail`. */
+function withPlace(
+  flow: string | undefined,
+  node: string | undefined,
+  flags: LogsFlags,
+): LogsFlags {
+  if (flow !== undefined && flags.dataflow !== undefined) {
+    throw new AppError("USAGE", `"${flow}" and --dataflow ${flags.dataflow}: give one of them`);
+  }
+  if (node !== undefined && flags.node !== undefined) {
+    throw new AppError("USAGE", `"${node}" and --node ${flags.node.join(" ")}: give one of them`);
+  }
+  return {
+    ...flags,
+    ...(flow === undefined ? {} : { dataflow: flow }),
+    ...(node === undefined ? {} : { node: [node] }),
+  };
 }
 
 async function show(query: string | undefined, flags: LogsFlags): Promise<void> {
@@ -85,6 +109,7 @@ function append(value: string, before: readonly string[] = []): readonly string[
 const EXAMPLES = `
 Examples:
   dora logs --filter error --tail 10
+  dora logs robot camera --follow
   dora logs --node camera --since -15m --follow
   dora logs query 'level>=warn "connection timeout" | count by node, level'
   dora logs export 'level>=error' --since today --output csv --file errors.csv`;

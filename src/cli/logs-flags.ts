@@ -42,7 +42,7 @@ export function readQuery(text: string | undefined, flags: LogsFlags): Query {
   if (flags.node !== undefined) {
     all.push(anyOf(flags.node.map((name) => nameFilter("node", name))));
   }
-  if (flags.dataflow !== undefined) all.push(nameFilter("dataflow", flags.dataflow));
+  if (flags.dataflow !== undefined) all.push(dataflowFilter(flags.dataflow));
   if (flags.trace !== undefined) all.push(traceFilter(flags.trace));
   if (flags.grep !== undefined) all.push(grepFilter(flags.grep));
   return { filter: allOf(all), pipes };
@@ -101,6 +101,17 @@ function levelFilter(name: string): Filter {
 function nameFilter(target: "node" | "dataflow", name: string): Filter {
   if (name === "") throw new AppError("USAGE", `--${target} needs a name or an id, got ""`);
   return { kind: "field", field: { target }, test: { op: "equals", text: name, anyCase: true } };
+}
+
+/** So much of an id is no name, but the start of an id. */
+const ID_START = /^[0-9a-f]{8}[0-9a-f-]*$/i;
+
+/** A name or an id, or the start of an id. */
+function dataflowFilter(text: string): Filter {
+  const named = nameFilter("dataflow", text);
+  if (!ID_START.test(text)) return named;
+  const test = { op: "glob", pattern: `${text.toLowerCase()}*`, anyCase: false } as const;
+  return anyOf([named, { kind: "field", field: { target: "dataflow" }, test }]);
 }
 
 function traceFilter(id: string): Filter {
