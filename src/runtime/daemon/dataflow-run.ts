@@ -144,7 +144,7 @@ export class DataflowRun implements NodeRunOwner<NodeRun> {
     this.#buildAbort.abort();
     this.#report.log(
       "info",
-      options.force ? "The dataflow is killed." : "The dataflow is stopped.",
+      options.force ? "The dataflow is being killed." : "The dataflow is being stopped.",
     );
     for (const node of this.nodes.values()) {
       if (options.force) node.stopByForce();
