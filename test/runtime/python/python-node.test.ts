@@ -3,7 +3,8 @@ import { spawnSync } from "node:child_process";
 import { describe, expect, test } from "vitest";
 import { openDaemon, type TestDaemon } from "../daemon/daemon-harness.ts";
 
-const hasPython = spawnSync("python3", ["-c", "import sys; sys.exit(sys.version_info < (3, 8))"]).status === 0;
+const hasPython =
+  spawnSync("python3", ["-c", "import sys; sys.exit(sys.version_info < (3, 8))"]).status === 0;
 const LIBRARY = new URL("../../../src/runtime/node/index.ts", import.meta.url).href;
 
 async function run(it: TestDaemon, text: string): Promise<string> {
@@ -57,7 +58,9 @@ nodes:
   - { id: javascript, path: receiver.mjs, inputs: { in: { source: sender/out, queue_policy: backpressure } } }
 `,
     );
-    const got = [0, 1, 8, 65519, 65536, 131071, 131072, 300_000, 5_000_000, 5_000_001, 9].map((size) => `got ${size}`);
+    const got = [0, 1, 8, 65519, 65536, 131071, 131072, 300_000, 5_000_000, 5_000_001, 9].map(
+      (size) => `got ${size}`,
+    );
     expect(it.telemetry.output("python").split("\n")).toEqual([
       ...got,
       "INPUT_CLOSED in",

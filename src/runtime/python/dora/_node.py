@@ -61,6 +61,7 @@ class Node:
         self._is_starting = False
         self._closing = threading.Lock()
         self._is_closed = False
+        self._is_crashed = False
         self._end_time: Optional[float] = None
         self._give_up: Optional[Alarm] = None
         self._last_gauges = time.monotonic()
@@ -295,7 +296,8 @@ class Node:
 
     def close(self) -> None:
         """Ends the node: what was sent is brought to its receivers, within the time that the daemon grants or 5 s,
-        then the daemon is told. Called at the process's end too; safe to call twice."""
+        then the daemon is told. Called at the process's end too; safe to call twice. A node that leaves by an error
+        tells nobody that it has ended: the daemon does, or starts it again."""
         if os.getpid() != self._pid:
             return  # A fork has the node's sockets, and not its threads.
         with self._closing:
@@ -309,11 +311,13 @@ class Node:
         budget = self._close_budget()
         self._events.end()
         self._inputs.pause()
-        self._outputs.close_all(budget)
-        self._daemon.send({"type": "outputs-closed", "outputs": []})
+        self._outputs.close_all(0 if self._is_crashed else budget)
+        if not self._is_crashed:
+            self._daemon.send({"type": "outputs-closed", "outputs": []})
         self._hops.flush()
         self._say_gauges()
-        self._daemon.send({"type": "finished"})
+        if not self._is_crashed:
+            self._daemon.send({"type": "finished"})
         self._inputs.close()
         self._daemon.close(_CLOSE_SECONDS)
 
@@ -322,7 +326,7 @@ class Node:
 
     def __exit__(self, kind: Any, *_: Any) -> None:
         if kind is not None:
-            self._fail_current()
+            self._crash()
         self.close()
 
     def __repr__(self) -> str:
@@ -334,10 +338,11 @@ class Node:
         return max(0.0, (self._end_time - time.monotonic()) * _CLOSE_SHARE)
 
     def _on_crash(self, kind: Any, error: Any, trace: Any) -> None:
-        self._fail_current()
+        self._crash()
         self._hook(kind, error, trace)
 
-    def _fail_current(self) -> None:
+    def _crash(self) -> None:
+        self._is_crashed = True
         current = self._events.current
         if current is not None:
             current.is_failed = True

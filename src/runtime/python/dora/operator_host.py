@@ -138,11 +138,11 @@ def _reload(node: Node, operators: List[HostedOperator], operator_id: Optional[s
 
 
 def main() -> None:
-    with Node() as node:
-        configs = node.operators
-        if not configs:
-            raise DoraError("CONFIG_INVALID", f"node {node.id} has no operators")
-        run(node, [HostedOperator(node, config) for config in configs])
+    node = Node()
+    if not node.operators:
+        raise DoraError("CONFIG_INVALID", f"node {node.id} has no operators")
+    run(node, [HostedOperator(node, config) for config in node.operators])
+    node.close()
 
 
 if __name__ == "__main__":
