@@ -38,6 +38,10 @@ export const ERRORS = {
     httpStatus: 409,
     hint: "see what runs with `dora status`",
   },
+  FILE_EXISTS: {
+    httpStatus: 409,
+    hint: "give another folder or name, or --force to overwrite what is there",
+  },
   FILE_UNREADABLE: {
     httpStatus: 500,
     hint: "check the file's name and permissions",
