@@ -131,8 +131,7 @@ export class Background {
 
   /** Errors: `USAGE` */
   #assertLocal(): void {
-    const { hostname } = new URL(this.#client.url);
-    if (isLoopback(hostname.replace(/^\[|\]$/g, ""))) return;
+    if (this.#client.isLocal) return;
     throw new AppError("USAGE", `the coordinator at ${this.#client.url} is not on this machine`, {
       hint: "start it there with `dora coordinator`, and here `dora daemon --coordinator URL`",
     });

@@ -1,4 +1,3 @@
-import { isLoopback } from "../collector/config-endpoint.ts";
 import { Background } from "./background.ts";
 import type { CoordinatorClient } from "./coordinator-client.ts";
 import type { Output } from "./output.ts";
@@ -15,7 +14,7 @@ export async function bringUp(
   client: CoordinatorClient,
   output: Output,
 ): Promise<readonly BackgroundName[]> {
-  if (!isLocal(client)) return [];
+  if (!client.isLocal) return [];
   const background = new Background(client);
   if (await background.isUp()) return [];
   const { icons } = output.look;
@@ -55,8 +54,4 @@ export async function takeDown(
     return;
   }
   await new Background(client).down(started);
-}
-
-function isLocal(client: CoordinatorClient): boolean {
-  return isLoopback(new URL(client.url).hostname.replace(/^\[|\]$/g, ""));
 }

@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
-import { z } from "zod";
+import type { z } from "zod";
+import { isLoopback } from "../collector/config-endpoint.ts";
 import { AppError, errorMessage } from "../core/errors.ts";
 import {
   BuildSchema,
@@ -56,6 +57,11 @@ export class CoordinatorClient {
     this.#base = base;
     this.url = base.href.replace(/\/$/, "");
     this.token = token;
+  }
+
+  /** Whether it is one of this machine. */
+  get isLocal(): boolean {
+    return isLoopback(this.#base.hostname.replace(/^\[|\]$/g, ""));
   }
 
   /** What says that it is there; undefined where nothing answers, or what is no coordinator. */

@@ -1,5 +1,6 @@
 import type { DataflowAnswer } from "../runtime/coordinator/coordinator.ts";
 import type { NodeStatus } from "../runtime/protocol/status.ts";
+import { latencyText, rateText, stateWord } from "./node-words.ts";
 import type { TableRow } from "./render-table.ts";
 
 /** A row of `dora node list`. */
@@ -48,11 +49,6 @@ export function nodeFacts(
   return facts.flatMap(([key, value]) => (value === undefined ? [] : [[key, value] as const]));
 }
 
-/** `Running` */
-function stateWord(state: string): string {
-  return state.charAt(0).toUpperCase() + state.slice(1);
-}
-
 /** Of one core. */
 function cpuText({ cpuCores }: NodeStatus): string {
   return cpuCores === null ? "-" : `${(cpuCores * 100).toFixed(1)}%`;
@@ -62,12 +58,6 @@ function memoryText({ memoryBytes }: NodeStatus): string {
   return memoryBytes === null ? "-" : `${Math.round(memoryBytes / 1e6)} MB`;
 }
 
-function rateText(perSecond: number): string {
-  if (perSecond >= 10_000) return `${Math.round(perSecond / 1000)}k msgs/s`;
-  return `${perSecond >= 10 ? Math.round(perSecond) : Math.round(perSecond * 10) / 10} msgs/s`;
-}
-
 function timeText(nanoseconds: number | null): string {
-  if (nanoseconds === null) return "-";
-  return `${Number((nanoseconds / 1e6).toPrecision(2))}ms`;
+  return latencyText(nanoseconds) ?? "-";
 }

@@ -1,5 +1,6 @@
 import type { Json } from "../core/any-value.ts";
 import type { Piece } from "./output.ts";
+import type { Style } from "./terminal-look.ts";
 import { cleanLine, displayWidth } from "./terminal-text.ts";
 
 /** One row: the columns in the order in which they are shown. */
@@ -16,8 +17,13 @@ const CELL_WIDTH_MAX = 120;
  *     +------+-------+
  *     | cam  |    12 |
  *     +------+-------+
+ *
+ * `styleOf` says how a cell stands out; without it none does.
  */
-export function renderTable(rows: readonly TableRow[]): readonly (readonly Piece[])[] {
+export function renderTable(
+  rows: readonly TableRow[],
+  styleOf?: (column: string, value: Json | undefined) => Style,
+): readonly (readonly Piece[])[] {
   const columns = columnsOf(rows);
   if (columns.length === 0) return [];
   const titles = columns.map(cleanLine);
@@ -29,9 +35,24 @@ export function renderTable(rows: readonly TableRow[]): readonly (readonly Piece
     rows.every((row) => row[column] === undefined || typeof row[column] === "number"),
   );
   const rule = `+${widths.map((width) => "-".repeat(width + 2)).join("+")}+`;
-  const line = (texts: readonly string[]): string =>
-    `|${texts.map((text, index) => ` ${pad(text, widths[index], isNumeric[index])} |`).join("")}`;
-  return [[rule], [line(titles)], [rule], ...cells.map((row) => [line(row)]), [rule]];
+  const padded = (texts: readonly string[]): readonly string[] =>
+    texts.map((text, index) => pad(text, widths[index], isNumeric[index]));
+  const line = (texts: readonly string[]): string => `| ${padded(texts).join(" | ")} |`;
+  const rowLine = (texts: readonly string[], row: TableRow | undefined): readonly Piece[] => {
+    if (styleOf === undefined) return [line(texts)];
+    const pieces = padded(texts).flatMap((text, index): readonly Piece[] => {
+      const column = columns[index] ?? "";
+      return [" | ", { text, style: styleOf(column, row?.[column]) }];
+    });
+    return ["| ", ...pieces.slice(1), " |"];
+  };
+  return [
+    [rule],
+    [line(titles)],
+    [rule],
+    ...cells.map((row, index) => rowLine(row, rows[index])),
+    [rule],
+  ];
 }
 
 /** All columns, those of the first row first. */

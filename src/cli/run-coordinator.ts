@@ -1,5 +1,4 @@
 import { once } from "node:events";
-import { join } from "node:path";
 import { formatEndpoint, isLoopback, parseEndpoint } from "../collector/config-endpoint.ts";
 import type { ListenerConfig } from "../collector/config.ts";
 import { AppError } from "../core/errors.ts";
@@ -10,7 +9,7 @@ import {
   COORDINATOR_ENDPOINT,
   COORDINATOR_LIMITS,
 } from "../runtime/coordinator/limits.ts";
-import { stateFolder } from "../runtime/coordinator/state-folder.ts";
+import { stateFilePath } from "../runtime/coordinator/state-folder.ts";
 import { Interruption } from "./interruption.ts";
 import { ListenerFiles } from "./listener-files.ts";
 import { Output } from "./output.ts";
@@ -38,7 +37,7 @@ export async function runCoordinator(flags: CoordinatorCommandFlags): Promise<vo
   const interruption = new Interruption();
   try {
     const secure = await new ListenerFiles().load(listener);
-    const stateFile = join(stateFolder(process.env), "coordinator.json");
+    const stateFile = stateFilePath(process.env);
     const coordinator = await Coordinator.open({ stateFile, log, limits });
     const server = await CoordinatorServer.start({ ...secure, coordinator, version, limits, log });
     await output.writeLine(`dora coordinator listens: ${server.url}, state in ${stateFile}`);

@@ -1,10 +1,11 @@
-import type { DataflowAnswer } from "../runtime/coordinator/coordinator.ts";
-import { isEnded } from "../runtime/coordinator/dataflow-registry.ts";
 import { AppError } from "../core/errors.ts";
+import { isEnded } from "../runtime/coordinator/dataflow-registry.ts";
+import type { DataflowStatus } from "../runtime/protocol/status.ts";
 import type { Brought } from "./background.ts";
 import { Background } from "./background.ts";
 import type { CoordinatorClient, CoordinatorFlags } from "./coordinator-client.ts";
 import { coordinatorClient } from "./coordinator-client.ts";
+import { readLastKnown } from "./last-known.ts";
 import { Output } from "./output.ts";
 import { seconds } from "./render-start.ts";
 
@@ -59,8 +60,17 @@ export async function runDown(flags: DownFlags): Promise<void> {
   }
 }
 
-async function runningDataflows(client: CoordinatorClient): Promise<readonly DataflowAnswer[]> {
-  if (typeof (await client.health()) !== "object") return [];
+/**
+ * What would end with the daemon. Where no coordinator answers it is what the last one knew, as long as the
+ * daemon runs.
+ */
+async function runningDataflows(client: CoordinatorClient): Promise<readonly DataflowStatus[]> {
+  const { daemonPid, flows } = await readLastKnown(process.env);
+  if (typeof (await client.health()) !== "object") return daemonPid === undefined ? [] : flows;
   const all = await client.list();
-  return all.filter(({ state, isDaemonConnected }) => !isEnded(state) && isDaemonConnected);
+  // A daemon that is about to connect anew still runs them.
+  return all.filter(
+    ({ state, isDaemonConnected }) =>
+      !isEnded(state) && (isDaemonConnected || daemonPid !== undefined),
+  );
 }

@@ -1,4 +1,4 @@
-import { mkdir, open, readFile, rename } from "node:fs/promises";
+import { mkdir, open, readFile, rename, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import { z } from "zod";
 import { AppError, errorMessage } from "../../core/errors.ts";
@@ -35,6 +35,21 @@ const StateSchema = z.object({
   wanted: z.array(KnownDataflowSchema).max(RUNNING_MAX).readonly(),
   ended: z.array(KnownDataflowSchema).max(ENDED_MAX).readonly(),
 });
+
+/**
+ * What a coordinator that is away last wrote: read only, and without a word where it makes no sense. Gives
+ * undefined where there is nothing to read.
+ */
+export async function readLastState(
+  path: string,
+): Promise<(CoordinatorState & { readonly writtenAtUnixMs: number }) | undefined> {
+  try {
+    const [text, { mtimeMs }] = await Promise.all([readFile(path, "utf8"), stat(path)]);
+    return { ...StateSchema.parse(JSON.parse(text)), writtenAtUnixMs: mtimeMs };
+  } catch {
+    return undefined;
+  }
+}
 
 const EMPTY: CoordinatorState = { wanted: [], ended: [] };
 

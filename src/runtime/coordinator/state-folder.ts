@@ -16,3 +16,8 @@ export function stateFolder(environment: Environment): string {
   const home = environment["HOME"] ?? "";
   return join(home === "" ? homedir() : home, ".local", "state", "dora");
 }
+
+/** The file in which a coordinator keeps what it knows. */
+export function stateFilePath(environment: Environment): string {
+  return join(stateFolder(environment), "coordinator.json");
+}
