@@ -14,6 +14,10 @@ import { findPortOwner } from "./port-owner.ts";
 
 /** How long each of them may take to answer, on a machine that has much else to do. */
 const START_TIMEOUT_MS = 60_000;
+/** One that runs already; */
+const RUNNING_TIMEOUT_MS = 20_000;
+/** and a daemon between two attempts to reach its coordinator. */
+const RECONNECT_MS = 3_000;
 const POLL_MS = 50;
 const HEALTH_TIMEOUT_MS = 2_000;
 /** A daemon gives nodes their grace, and some more. */
@@ -61,14 +65,15 @@ export class Background {
    */
   async up(onBrought: (brought: Brought) => Promise<void>): Promise<void> {
     this.#assertLocal();
-    makeStateFolder(this.folder);
-    for (const service of this.#services()) {
-      const beganMs = performance.now();
-      const wasRunning = await service.isAnswering();
-      if (!wasRunning) await this.#start(service);
-      const elapsedMs = performance.now() - beganMs;
-      await onBrought({ name: service.name, wasRunning, elapsedMs, where: service.where });
-    }
+    await this.#alone(async () => {
+      for (const service of this.#services()) {
+        const beganMs = performance.now();
+        const wasRunning = (await service.isAnswering()) || (await this.#awaitOwn(service));
+        if (!wasRunning) await this.#start(service);
+        const elapsedMs = performance.now() - beganMs;
+        await onBrought({ name: service.name, wasRunning, elapsedMs, where: service.where });
+      }
+    });
   }
 
   /** Whether all three answer. */
@@ -84,16 +89,50 @@ export class Background {
     only: readonly BackgroundName[] = BACKGROUND_NAMES,
   ): Promise<readonly BackgroundName[]> {
     const stopped: BackgroundName[] = [];
-    for (const name of BACKGROUND_NAMES.toReversed().filter((one) => only.includes(one))) {
-      const file = new PidFile(this.folder, name);
-      const pid = await file.runningPid();
-      if (pid !== undefined) {
-        await stop(file, pid);
-        stopped.push(name);
+    await this.#alone(async () => {
+      for (const name of BACKGROUND_NAMES.toReversed().filter((one) => only.includes(one))) {
+        const file = new PidFile(this.folder, name);
+        const pid = await file.runningPid();
+        if (pid !== undefined) {
+          await stop(file, pid);
+          stopped.push(name);
+        }
+        file.remove();
       }
+    });
+    return stopped;
+  }
+
+  /** Two commands that start and stop at the same time would undo each other's work: the second one waits. */
+  async #alone(run: () => Promise<void>): Promise<void> {
+    makeStateFolder(this.folder);
+    const file = new PidFile(this.folder, "up");
+    while (!(await file.claim())) await sleep(POLL_MS);
+    try {
+      await run();
+    } finally {
       file.remove();
     }
-    return stopped;
+  }
+
+  /**
+   * Whether one that `up` started before runs, such as a daemon whose coordinator was away: then it answers
+   * before long, and a second one would only be in its way.
+   *
+   * Errors: `START_FAILED` where it does not answer.
+   */
+  async #awaitOwn(service: Service): Promise<boolean> {
+    const pid = await new PidFile(this.folder, service.name).runningPid();
+    if (pid === undefined) return false;
+    if (await answersWithin(service, RUNNING_TIMEOUT_MS)) return true;
+    const message = `${service.name} runs (pid ${pid}) and does not answer at ${service.where}`;
+    throw new AppError("START_FAILED", message, {
+      hint: `see ${this.#logFile(service)}; \`dora down --force\` stops it`,
+    });
+  }
+
+  #logFile({ name }: Service): string {
+    return join(this.folder, `${name}.log`);
   }
 
   #services(): readonly Service[] {
@@ -138,7 +177,7 @@ export class Background {
   }
 
   async #start(service: Service): Promise<void> {
-    const logFile = join(this.folder, `${service.name}.log`);
+    const logFile = this.#logFile(service);
     const log = openSync(logFile, "a", 0o600);
     const child = spawn(process.execPath, [ownProgram(), ...service.args], {
       detached: true,
@@ -155,8 +194,8 @@ export class Background {
     const deadlineMs = performance.now() + START_TIMEOUT_MS;
     for (;;) {
       if (await service.isAnswering()) return;
-      // Another `dora up` may have been faster: then its process answers before long.
-      if (exitCode !== undefined && !(await isAnsweringSoon(service))) break;
+      // One that somebody started by hand may be about to answer: a daemon that connects anew.
+      if (exitCode !== undefined && !(await answersWithin(service, RECONNECT_MS))) break;
       if (exitCode !== undefined) return;
       if (performance.now() > deadlineMs) break;
       await sleep(POLL_MS);
@@ -188,8 +227,9 @@ export class Background {
   }
 }
 
-async function isAnsweringSoon(service: Service): Promise<boolean> {
-  for (let attempt = 0; attempt < 10; attempt++) {
+async function answersWithin(service: Service, timeoutMs: number): Promise<boolean> {
+  const deadlineMs = performance.now() + timeoutMs;
+  while (performance.now() < deadlineMs) {
     if (await service.isAnswering()) return true;
     await sleep(POLL_MS);
   }

@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
 import { AppError, errorMessage } from "../core/errors.ts";
@@ -17,7 +17,7 @@ const PidFileSchema = z.object({ pid: z.number().int().positive(), startedAt: z.
 export class PidFile {
   readonly #path: string;
 
-  constructor(folder: string, name: BackgroundName) {
+  constructor(folder: string, name: BackgroundName | "up") {
     this.#path = join(folder, `${name}.pid`);
   }
 
@@ -32,20 +32,42 @@ export class PidFile {
 
   /** Errors: `STATE_UNWRITABLE` */
   async write(pid: number): Promise<void> {
-    const startedAt = (await readProcesses([pid])).get(pid)?.startedAt;
-    // It has ended already: there is nothing that could be stopped.
-    if (startedAt === undefined) return;
-    const temporary = `${this.#path}.${process.pid}`;
+    const temporary = await this.#writeAside(pid);
+    if (temporary !== undefined) renameSync(temporary, this.#path);
+  }
+
+  /** Writes it for this process, unless a process that runs has it: then gives false. Errors: `STATE_UNWRITABLE`. */
+  async claim(): Promise<boolean> {
+    if ((await this.runningPid()) !== undefined) return false;
+    const temporary = await this.#writeAside(process.pid);
+    if (temporary === undefined) return false;
+    this.remove();
     try {
-      writeFileSync(temporary, `${JSON.stringify({ pid, startedAt })}\n`, { mode: 0o600 });
-      renameSync(temporary, this.#path);
-    } catch (error) {
-      throw unwritable(this.#path, error);
+      linkSync(temporary, this.#path);
+      return true;
+    } catch {
+      // Another was faster.
+      return false;
+    } finally {
+      rmSync(temporary, { force: true });
     }
   }
 
   remove(): void {
     rmSync(this.#path, { force: true });
+  }
+
+  /** Undefined where the process has ended already: there is nothing that could be stopped. */
+  async #writeAside(pid: number): Promise<string | undefined> {
+    const startedAt = (await readProcesses([pid])).get(pid)?.startedAt;
+    if (startedAt === undefined) return undefined;
+    const temporary = `${this.#path}.${process.pid}`;
+    try {
+      writeFileSync(temporary, `${JSON.stringify({ pid, startedAt })}\n`, { mode: 0o600 });
+    } catch (error) {
+      throw unwritable(this.#path, error);
+    }
+    return temporary;
   }
 
   #read(): unknown {
