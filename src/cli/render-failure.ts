@@ -87,8 +87,9 @@ export function renderFailure(progress: StartProgress, context: FailureContext):
   const others = otherFailures(progress, node);
   const missed = missing === undefined ? undefined : missingWords(missing.name);
   const words = missed ?? end.message;
-  // Of several that could not be started none was the first.
-  const how = others.length > 0 || missed !== undefined ? "failed" : "failed first";
+  // Where nothing could begin, none was the first, and none was taken down.
+  const hasBegun = !isUnstartable(end);
+  const how = hasBegun && missed === undefined ? "failed first" : "failed";
   const downNames = tookDown.map(nameOf).join(", ");
   const downLine: Lines = [[`${INDENT}${icons.gaveUp} ${downNames} [ended because of it]`]];
   return [
@@ -97,7 +98,7 @@ export function renderFailure(progress: StartProgress, context: FailureContext):
     failedLine(icons, nameOf(node), `${how}: ${words}`),
     ...quoted(end.lastStderr),
     ...others.map(([id, other]) => failedLine(icons, nameOf(id), `failed: ${other.message}`)),
-    ...(tookDown.length > 0 ? downLine : []),
+    ...(hasBegun && tookDown.length > 0 ? downLine : []),
     ...suggestedFix(icons, [
       ...(missing === undefined
         ? [stepFor(nameOf(node), node, end, context)]
