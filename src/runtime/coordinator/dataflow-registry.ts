@@ -101,8 +101,13 @@ export class DataflowRegistry {
   /** Takes an event's part that outlives it. Events of builds alone are of no dataflow that is known. */
   takeEvent(event: RuntimeEvent): void {
     const known = this.get(event.dataflow);
-    if (known === undefined || event.type !== "dataflow") return;
-    if (known.status.endedAtUnixMs !== null) return;
+    if (known === undefined || known.status.endedAtUnixMs !== null) return;
+    if (event.type === "node") {
+      // The daemon's next status says the same, up to a second later.
+      this.#put({ ...known, status: withNode(known.status, event) });
+      return;
+    }
+    if (event.type !== "dataflow") return;
     const { state, failure, atUnixMs } = event;
     this.#put({
       ...known,
@@ -125,6 +130,16 @@ export class DataflowRegistry {
       this.#ended.delete(oldest);
     }
   }
+}
+
+function withNode(
+  status: DataflowStatus,
+  { node, state, end }: Extract<RuntimeEvent, { readonly type: "node" }>,
+): DataflowStatus {
+  const nodes = status.nodes.map((one) =>
+    one.id === node ? Object.assign({}, one, { state }, end === undefined ? {} : { end }) : one,
+  );
+  return { ...status, nodes };
 }
 
 /** Whether the nodes of an ended dataflow are told as they ended, not as they were a second before. */

@@ -188,6 +188,19 @@ describe("changing what runs", () => {
     ]);
   });
 
+  test("a node's new state is known from its event on, before the next status", async () => {
+    const daemon = await connect();
+    const { body } = await coordinator.post("/api/v1/dataflows", FILE);
+    const [node] = daemon.running.get(body.id)?.nodes ?? [];
+    const at = { dataflow: body.id, atUnixMs: 1_736_282_047_000 };
+    daemon.event({ type: "node", node: node.id, state: "restarting", ...at });
+    await expect
+      .poll(
+        async () => (await coordinator.get(`/api/v1/dataflows/flow/nodes/${node.id}`)).body.state,
+      )
+      .toBe("restarting");
+  });
+
   test("a node that is not there is answered with the nearest", async () => {
     await connect({ dataflows: [dataflowStatus()] });
     const { status, body } = await coordinator.get("/api/v1/dataflows/flow/nodes/camra");
