@@ -6,7 +6,6 @@ import { registerConfigCommands } from "./command-config.ts";
 import { registerExportCommand } from "./command-export.ts";
 import { registerGraphCommand } from "./command-graph.ts";
 import { registerInitCommand } from "./command-init.ts";
-import { registerInitCommand } from "./command-init.ts";
 import { registerLogsCommands } from "./command-logs.ts";
 import { registerNodeCommands } from "./command-node.ts";
 import { registerProcessCommands } from "./command-processes.ts";
@@ -38,7 +37,6 @@ function createProgram(): Command {
   registerExportCommand(program);
   registerCanaryCommand(program);
   registerConfigCommands(program);
-  registerInitCommand(program);
   registerInitCommand(program);
   registerValidateCommand(program);
   registerGraphCommand(program);
