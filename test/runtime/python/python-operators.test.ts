@@ -42,7 +42,11 @@ async function start(
   operators: readonly { id: string; program: string; inputs: string[]; outputs: string[] }[],
   inputs: NonNullable<NodePlan["inputs"]>,
   outputs: readonly string[],
-): Promise<{ daemon: DaemonSide; host: PythonProcess; rewrite(id: string, text: string): void }> {
+): Promise<{
+  daemon: DaemonSide;
+  host: PythonProcess;
+  rewrite: (id: string, text: string) => void;
+}> {
   const configs: { id: string; source: string; inputs: string[]; outputs: string[] }[] = [];
   const daemon = await DaemonSide.start({ node: { inputs, outputs, operators: configs } });
   const fileOf = (id: string): string => join(daemon.folder, `${id}.py`);
