@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
 import type { CliResult } from "../cli-process.ts";
-import { runCli, startCli } from "../cli-process.ts";
+import { runCli, runShell, startCli } from "../cli-process.ts";
 import type { TestMachine } from "./machine.ts";
 import { makeMachine } from "./machine.ts";
 
@@ -52,7 +52,7 @@ for await (const event of node) {
 afterAll(() => machine.close());
 
 afterEach(async () => {
-  await dora("stop", "--all", "--grace", "1s");
+  await dora("stop", "--all", "--force");
 });
 
 function flow(sender: string, receiver: string, build = ""): string {
@@ -203,6 +203,18 @@ ${picture("dora build FOLDER/unbuilt.yml")}`);
     });
   });
 
+  test("Ctrl-C before it runs stops what was begun, 130", async () => {
+    const file = machine.file("slow.yml", flow("sender.mjs", "receiver.mjs", "sleep 60"));
+    const starting = startCli(["start", file], { env: machine.env });
+    await starting.waitFor(/Building nodes:$/m);
+    starting.kill("SIGINT");
+    const { code, stderr } = await starting.result;
+    expect(code).toBe(130);
+    expect(stderr).toContain("stopped dataflow slow, which had not started yet");
+    await dora("stop", "--all");
+    expect((await dora("node", "list")).stdout).toBe("no node runs\n");
+  });
+
   test("wrong usage: no file, a variable without a value, flags that exclude each other", async () => {
     expect(await dora("start")).toMatchObject({ code: 2 });
     const file = join(machine.folder, "flow.yml");
@@ -238,6 +250,31 @@ describe("dora run", () => {
     await other.waitFor(/greeting flag/);
     other.kill("SIGINT");
     expect((await other.result).code).toBe(0);
+  });
+
+  test("a second Ctrl-C leaves at once, 130, however long a node takes to stop", async () => {
+    machine.file(
+      "stubborn.mjs",
+      `process.on("SIGTERM", () => {}); setInterval(() => {}, 1000); console.log("here");`,
+    );
+    const file = machine.file("stubborn.yml", "nodes: [{ id: a, path: stubborn.mjs }]");
+    const running = startCli(["run", file], { env: machine.env });
+    await running.waitFor(/\] here$/m);
+    running.kill("SIGINT");
+    await running.waitFor(/The dataflow is being stopped/);
+    running.kill("SIGINT");
+    expect((await running.result).code).toBe(130);
+  });
+
+  test("a reader that went away stops it", async () => {
+    const { code, stdout } = await runShell(
+      `set +o pipefail; env ${Object.entries(machine.env)
+        .map(([name, value]) => `${name}=${value}`)
+        .join(" ")} $DORA run ${join(machine.folder, "flow.yml")} | head -n 3`,
+    );
+    expect(code).toBe(0);
+    expect(stdout.split("\n")).toHaveLength(4);
+    expect((await dora("stop", "--all")).stdout).toBe("no dataflow runs\n");
   });
 
   test("a dataflow that failed ends it with the summary and exit code 1", async () => {
