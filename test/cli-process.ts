@@ -25,6 +25,7 @@ export interface CliProcess {
 
 export interface CliOptions {
   readonly env?: Readonly<Record<string, string>>;
+  readonly cwd?: string;
 }
 
 const MAIN = fileURLToPath(new URL("../src/cli/main.ts", import.meta.url));
@@ -61,6 +62,7 @@ export function runShell(script: string): Promise<CliResult> {
 function start(program: string, args: readonly string[], options: CliOptions): CliProcess {
   const child = spawn(program, args, {
     env: { ...CLEAN_ENV, ...options.env },
+    cwd: options.cwd,
     stdio: ["ignore", "pipe", "pipe"],
   });
   running.add(child);

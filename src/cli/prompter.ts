@@ -1,5 +1,5 @@
-import type { Interface } from "node:readline/promises";
-import { createInterface } from "node:readline/promises";
+import type { Interface } from "node:readline";
+import { createInterface } from "node:readline";
 import type { Question } from "./init-questions.ts";
 import type { TerminalLook } from "./terminal-look.ts";
 import { terminalLook } from "./terminal-look.ts";
@@ -11,7 +11,8 @@ type TerminalStream = NodeJS.WritableStream & {
 };
 
 /**
- * Asks on a terminal, a line each. An answered question stands there as `✔ Name your dataflow: shop`.
+ * Asks on a terminal, a line each. An answered question stands there as `✔ Name your dataflow: shop`. Lines that
+ * are typed or pasted ahead answer the next questions.
  *
  * Concurrency: one question at a time.
  */
@@ -19,7 +20,11 @@ export class Prompter {
   readonly #lines: Interface;
   readonly #output: TerminalStream;
   readonly #look: TerminalLook;
-  readonly #ended = new AbortController();
+  /** Typed ahead. */
+  readonly #typed: string[] = [];
+  /** Takes the next line; undefined ends it. */
+  #onLine: ((line: string | undefined) => void) | undefined;
+  #isEnded = false;
 
   constructor(
     input: NodeJS.ReadableStream,
@@ -34,8 +39,15 @@ export class Prompter {
       terminal: this.#look.isTerminal,
       historySize: 0,
     });
-    this.#lines.once("SIGINT", () => this.#ended.abort());
-    this.#lines.once("close", () => this.#ended.abort());
+    this.#lines.on("line", (line) => {
+      if (this.#onLine === undefined) this.#typed.push(line);
+      else this.#onLine(line);
+    });
+    // Without a listener Ctrl-C closes it, as Ctrl-D does.
+    this.#lines.once("close", () => {
+      this.#isEnded = true;
+      this.#onLine?.(undefined);
+    });
   }
 
   /** The answer, without space around it; undefined once Ctrl-C or Ctrl-D ended it all. */
@@ -67,16 +79,19 @@ export class Prompter {
   }
 
   async #askOnce({ text, typed }: Question): Promise<string | undefined> {
-    const { signal } = this.#ended;
-    try {
-      const answer = this.#lines.question(promptOf(text), { signal });
-      if (typed !== undefined) this.#lines.write(typed);
-      return (await answer).trim();
-    } catch (error) {
-      if (!signal.aborted) throw error;
-      this.#output.write("\n");
-      return undefined;
+    const ahead = this.#typed.shift();
+    if (ahead !== undefined) {
+      this.#output.write(`${promptOf(text)}${cleanLine(ahead)}\n`);
+      return ahead.trim();
     }
+    if (this.#isEnded) return undefined;
+    this.#lines.setPrompt(promptOf(text));
+    this.#lines.prompt();
+    if (typed !== undefined) this.#lines.write(typed);
+    const line = await new Promise<string | undefined>((resolve) => (this.#onLine = resolve));
+    this.#onLine = undefined;
+    if (line === undefined) this.#output.write("\n");
+    return line?.trim();
   }
 
   /** Puts the answered line in the prompt's place; one without an answer that means "no more" goes. */
