@@ -9,12 +9,15 @@ import {
   COORDINATOR_ENDPOINT,
   COORDINATOR_LIMITS,
 } from "../runtime/coordinator/limits.ts";
+import type { OtlpRunTelemetry } from "../runtime/telemetry/otlp-run-telemetry.ts";
 import { stateFilePath } from "../runtime/coordinator/state-folder.ts";
+import { HeldSink } from "./held-sink.ts";
 import { Interruption } from "./interruption.ts";
 import { ListenerFiles } from "./listener-files.ts";
+import { otlpEndpoints } from "./otlp-endpoints.ts";
 import { Output } from "./output.ts";
 import type { ProcessLogFlags } from "./process-log.ts";
-import { processLog } from "./process-log.ts";
+import { processLog, processResource } from "./process-log.ts";
 import { readVersion } from "./version.ts";
 
 const CLOSE_MS = 2_000;
@@ -30,7 +33,8 @@ export interface CoordinatorCommandFlags extends ProcessLogFlags {
 /** `dora coordinator`: in the foreground until SIGTERM or Ctrl-C. Dataflows go on without it. */
 export async function runCoordinator(flags: CoordinatorCommandFlags): Promise<void> {
   const listener = readListener(flags);
-  const log = processLog("dora-coordinator", flags);
+  const held = new HeldSink();
+  const log = processLog("dora-coordinator", flags, [held]);
   const version = readVersion();
   const limits = COORDINATOR_LIMITS;
   const output = new Output(process.stdout);
@@ -42,12 +46,30 @@ export async function runCoordinator(flags: CoordinatorCommandFlags): Promise<vo
     const server = await CoordinatorServer.start({ ...secure, coordinator, version, limits, log });
     await output.writeLine(`dora coordinator listens: ${server.url}, state in ${stateFile}`);
     log.info("the coordinator listens", { url: server.url });
+    const telemetry = await startTelemetry(flags);
+    held.release(telemetry.sink);
     if (!interruption.isRequested) await once(interruption.signal, "abort");
+    log.info("the coordinator stops");
     await server.close(CLOSE_MS);
     await coordinator.close();
+    await telemetry.close(CLOSE_MS);
   } finally {
     interruption.close();
   }
+}
+
+/** Its own records reach the log service, as a daemon's do. Loaded late: it takes longer than all the rest. */
+async function startTelemetry(flags: CoordinatorCommandFlags): Promise<OtlpRunTelemetry> {
+  const [{ OtlpRunTelemetry }, { findToken }] = await Promise.all([
+    import("../runtime/telemetry/otlp-run-telemetry.ts"),
+    import("./open-log-source.ts"),
+  ]);
+  return OtlpRunTelemetry.start({
+    endpoints: otlpEndpoints(await findToken({ ...flags, environment: process.env })),
+    resource: processResource("dora-coordinator"),
+    logger: "dora.coordinator",
+    log: processLog("dora-coordinator", flags),
+  });
 }
 
 /** Errors: `USAGE`, `LISTEN_UNSAFE`. */

@@ -1,16 +1,14 @@
 import { once } from "node:events";
-import { formatEndpoint, isLoopback } from "../collector/config-endpoint.ts";
-import { loadConfig } from "../collector/config.ts";
 import { AppError } from "../core/errors.ts";
 import { CoordinatorLink } from "../runtime/daemon/coordinator-link.ts";
 import type { FailedAttempt } from "../runtime/daemon/coordinator-link.ts";
 import { Daemon } from "../runtime/daemon/daemon.ts";
-import type { OtlpEndpoints } from "../runtime/telemetry/otlp-exporters.ts";
 import { OtlpRunTelemetry } from "../runtime/telemetry/otlp-run-telemetry.ts";
 import type { CoordinatorFlags } from "./coordinator-client.ts";
 import { coordinatorClient } from "./coordinator-client.ts";
 import { EXIT_FAILED } from "./failure.ts";
 import { Interruption } from "./interruption.ts";
+import { otlpEndpoints } from "./otlp-endpoints.ts";
 import { Output } from "./output.ts";
 import type { ProcessLogFlags } from "./process-log.ts";
 import { processLog, processResource } from "./process-log.ts";
@@ -36,13 +34,14 @@ export async function runDaemon(flags: DaemonCommandFlags): Promise<void> {
   await output.writeLine(`${icons.tool} Starting daemon...`);
   const interruption = new Interruption();
   const resource = processResource("dora-daemon");
+  let daemon: Daemon | undefined;
   const telemetry = await OtlpRunTelemetry.start({
     endpoints,
     resource,
     log: processLog("dora-daemon", flags),
+    onNodeLog: (dataflow, entry) => daemon?.deliverLog(dataflow, entry),
   });
   const log = processLog("dora-daemon", flags, [telemetry.sink]);
-  let daemon: Daemon | undefined;
   try {
     daemon = await Daemon.open({
       telemetry,
@@ -102,22 +101,6 @@ async function tellEnd(error: unknown, output: Output, url: string): Promise<voi
     [{ text: `    Endpoint tried: ${url}; \`dora up\` starts one on this machine.`, style: "dim" }],
   ]);
   process.exitCode = EXIT_FAILED;
-}
-
-/** Where the log service of this machine takes telemetry, as `dora serve` would listen. */
-function otlpEndpoints(token: string | undefined): OtlpEndpoints {
-  const { otlpGrpc, otlpHttp } = loadConfig({ flags: {}, env: process.env });
-  const url = (listener: typeof otlpGrpc, usual: string): string => {
-    if (listener === undefined) return usual;
-    const host = isLoopback(listener.host) ? listener.host : "127.0.0.1";
-    const scheme = listener.tls === undefined ? "http" : "https";
-    return `${scheme}://${formatEndpoint({ host, port: listener.port })}`;
-  };
-  return {
-    grpc: url(otlpGrpc, "http://127.0.0.1:4317"),
-    http: url(otlpHttp, "http://127.0.0.1:4318"),
-    ...(token === undefined ? {} : { token }),
-  };
 }
 
 /** Errors: `USAGE` */

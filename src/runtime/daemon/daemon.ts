@@ -9,7 +9,7 @@ import { parseDataflow } from "../dataflow/parse-dataflow.ts";
 import { Gateway } from "../gateway/gateway.ts";
 import type { DaemonRequest } from "../protocol/daemon-messages.ts";
 import { NODE_PROTOCOL_VERSION } from "../protocol/node-messages.ts";
-import type { RunTelemetry } from "../protocol/run-telemetry.ts";
+import type { LogEntry, RunTelemetry } from "../protocol/run-telemetry.ts";
 import type { DataflowStatus, RuntimeEvent } from "../protocol/status.ts";
 import { BuildRun } from "./build-run.ts";
 import {
@@ -19,7 +19,6 @@ import {
   removeRunFolders,
 } from "./daemon-folder.ts";
 import { DataflowRun } from "./dataflow-run.ts";
-import type { LogEntry } from "./log-inputs.ts";
 import { deliverLogTo } from "./log-inputs.ts";
 import type { Admission, Hello, NodeConnection } from "./node-connection.ts";
 import { NodeServer } from "./node-server.ts";
@@ -197,11 +196,9 @@ export class Daemon {
     }
   }
 
-  /**
-   * Hands a record of the log to the inputs `dora/logs` that want it.
-   */
+  /** Hands a record of the log to the inputs `dora/logs` that want it. */
   deliverLog(dataflow: string, record: LogEntry): void {
-    for (const node of this.#runs.get(dataflow)?.nodes.values() ?? []) deliverLogTo(node, record);
+    deliverLogTo(this.#runs.get(dataflow)?.nodes.values() ?? [], record);
   }
 
   /** Stops all dataflows, within `graceMs` where it is given, and closes the socket. Safe to call twice. */

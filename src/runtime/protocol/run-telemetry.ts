@@ -37,3 +37,13 @@ export interface NodeTelemetry {
   /** Its process ended: what is in hand is told, the last lines of output included. */
   ended(restarts: number): void;
 }
+
+/** A record of a node, for inputs of `dora/logs`. */
+export interface LogEntry {
+  /** The id of the node that wrote it. */
+  readonly node: string;
+  /** `stdout` where the record says no level. */
+  readonly level: "error" | "warn" | "info" | "debug" | "trace" | "stdout";
+  /** The standard entry; made where it is wanted. */
+  readonly json: () => string;
+}

@@ -96,15 +96,19 @@ export function fromNode(
   });
 }
 
-/** A record of the daemon's own logger. */
-export function fromLogger(source: LogSource, record: EmittedRecord): ReadableLogRecord {
+/** A record of the process's own logger. */
+export function fromLogger(
+  source: LogSource,
+  record: EmittedRecord,
+  logger = "dora.daemon",
+): ReadableLogRecord {
   return toRecord(source, {
     timeUnixNs: record.timeUnixNs,
     observedUnixNs: record.timeUnixNs,
     severityNumber: severityOf(record.level),
     severityText: record.level.toUpperCase(),
     body: record.message,
-    logger: "dora.daemon",
+    logger,
     attributes: Object.fromEntries(
       [...record.attributes].map(([key, value]) => [key, anyValueToJson(value)]),
     ),

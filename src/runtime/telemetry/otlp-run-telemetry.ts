@@ -9,11 +9,17 @@ import { systemClock } from "../../core/clock.ts";
 import { toAttributeMap } from "../../telemetry/log-attributes.ts";
 import type { LogAttributes } from "../../telemetry/log-attributes.ts";
 import type { EmittedRecord, Logger, LogLevel, LogSink } from "../../telemetry/logger.ts";
-import type { NodeIdentity, NodeTelemetry, RunTelemetry } from "../protocol/run-telemetry.ts";
+import type {
+  LogEntry,
+  NodeIdentity,
+  NodeTelemetry,
+  RunTelemetry,
+} from "../protocol/run-telemetry.ts";
 import { ExportQueue } from "./export-queue.ts";
 import { toHrTime } from "./hop-bytes.ts";
 import { SPAN_BYTES, toSpan } from "./hop-span.ts";
 import type { SpanSource } from "./hop-span.ts";
+import { toLogEntry } from "./log-entry.ts";
 import { fromLogger, LogScopes, recordBytes } from "./log-record.ts";
 import { nodeMetrics, toResourceMetrics } from "./metric-data.ts";
 import { NodeSeries } from "./node-series.ts";
@@ -45,6 +51,10 @@ export interface RunTelemetryOptions {
   readonly resource: Readonly<Record<string, string>>;
   /** Where is said that the service is away or back. Must not write into `sink`'s queue alone. */
   readonly log: Logger;
+  /** The scope of the process's own records; default `dora.daemon`. */
+  readonly logger?: string;
+  /** Told of each record of a node, as it comes; must not throw. */
+  readonly onNodeLog?: (dataflow: string, entry: LogEntry) => void;
   readonly clock?: Clock;
   /** Caps of the sampler in spans a second. */
   readonly sampling?: { readonly usual?: number; readonly notable?: number };
@@ -138,7 +148,8 @@ export class OtlpRunTelemetry implements RunTelemetry {
 
   /** Takes the daemon's own records: a sink of its logger. */
   readonly sink: LogSink = {
-    emit: (record: EmittedRecord) => this.#emitLog(fromLogger(this.#own, record)),
+    emit: (record: EmittedRecord) =>
+      this.#emitLog(fromLogger(this.#own, record, this.#options.logger)),
   };
 
   get losses(): TelemetryLosses {
@@ -164,7 +175,10 @@ export class OtlpRunTelemetry implements RunTelemetry {
       identity,
       sampler: this.#sampler,
       clock: this.#clock,
-      emitLog: this.#emitLog,
+      emitLog: (record) => {
+        this.#emitLog(record);
+        this.#options.onNodeLog?.(identity.dataflow.id, toLogEntry(identity, record));
+      },
       onEnd: (ended) => {
         if (entry.process !== ended) return;
         entry.process = undefined;

@@ -87,9 +87,9 @@ describe("while a dataflow runs", () => {
 
   test("records of the log reach the inputs that want them, but not their own", async () => {
     const { it, id } = await runPair();
-    it.daemon.deliverLog(id, { node: "left", level: "info", entry: '{"n":1}' });
-    it.daemon.deliverLog(id, { node: "right", level: "error", entry: '{"n":2}' });
-    it.daemon.deliverLog(id, { node: "left", level: "error", entry: '{"n":3}' });
+    it.daemon.deliverLog(id, { node: "left", level: "info", json: () => '{"n":1}' });
+    it.daemon.deliverLog(id, { node: "right", level: "error", json: () => '{"n":2}' });
+    it.daemon.deliverLog(id, { node: "left", level: "error", json: () => '{"n":3}' });
     await it.until(() => it.told("right").at(-1)?.type === "logs");
     expect(it.told("right").filter(({ type }) => type === "logs")).toEqual([
       { type: "logs", input: "log", entries: ['{"n":3}'] },
