@@ -32,6 +32,8 @@ export interface Attendance {
   /** Records and the end. */
   readonly output: Output;
   readonly notes: Output;
+  /** Of `--token-file`: the log service's is the coordinator's. */
+  readonly tokenFile: string | undefined;
 }
 
 export interface Attended {
@@ -48,10 +50,10 @@ export interface Attended {
  * Errors: `COORDINATOR_UNREACHABLE` where the coordinator goes away: the dataflow goes on.
  */
 export async function attendDataflow(attendance: Attendance, attended: Attended): Promise<void> {
-  const { client, events, interruption, output, notes } = attendance;
+  const { events, interruption, output, notes } = attendance;
   const { id, name, loaded } = attended;
   const feed = new RecordFeed(output, notes);
-  const following = feed.follow(client, id);
+  const following = feed.follow(id, attendance.tokenFile);
   let stopping: Promise<void> | undefined;
   const stop = (): void => {
     stopping ??= askToStop(attendance, attended);
@@ -97,13 +99,13 @@ class RecordFeed {
   }
 
   /** Never rejects: without a log service the dataflow runs all the same. */
-  async follow(client: CoordinatorClient, dataflow: string): Promise<void> {
+  async follow(dataflow: string, tokenFile: string | undefined): Promise<void> {
     let source: LogSource | undefined;
     try {
       source = await openLogSource(
         {
           url: telemetryUrl(process.env),
-          ...(client.token === undefined ? {} : { token: client.token }),
+          ...(tokenFile === undefined ? {} : { tokenFile }),
           environment: process.env,
           onFallback: () => {},
         },

@@ -72,7 +72,8 @@ async function run(parts: Parts, loaded: LoadedDataflow, flags: LaunchFlags): Pr
       await output.writeLines(failureLines(built, options));
       return;
     }
-    const attendance = { client, events, interruption, output, notes };
+    const { tokenFile } = flags;
+    const attendance = { client, events, interruption, output, notes, tokenFile };
     await attendDataflow(attendance, { id, name, loaded, progress: built });
   } finally {
     events.close();

@@ -82,7 +82,7 @@ export async function startDataflow(file: string | undefined, flags: StartFlags)
     await output.writeLines(successLines(output));
     if (flags.attach !== true) return;
     await attendDataflow(
-      { client, events, interruption, output, notes },
+      { client, events, interruption, output, notes, tokenFile: flags.tokenFile },
       { id, name, loaded, progress },
     );
   } finally {

@@ -215,6 +215,19 @@ ${picture("dora build FOLDER/unbuilt.yml")}`);
     expect((await dora("node", "list")).stdout).toBe("no node runs\n");
   });
 
+  test("--attach goes on with its records, and Ctrl-C stops it", async () => {
+    const running = startCli(["start", join(machine.folder, "flow.yml"), "--attach"], {
+      env: machine.env,
+    });
+    const text = await running.waitFor(/received/);
+    expect(text.indexOf("Tip: Use `dora logs`")).toBeLessThan(text.indexOf("received"));
+    running.kill("SIGINT");
+    const { code, stdout } = await running.result;
+    expect(code).toBe(0);
+    expect(stdout).toContain("The dataflow is stopped.");
+    expect((await dora("node", "list")).stdout).toBe("no node runs\n");
+  });
+
   test("wrong usage: no file, a variable without a value, flags that exclude each other", async () => {
     expect(await dora("start")).toMatchObject({ code: 2 });
     const file = join(machine.folder, "flow.yml");
@@ -235,6 +248,24 @@ describe("dora run", () => {
     expect(lines[0]).toBe("✔ Starting dataflow: short");
     expect(lines.filter((line) => line.endsWith("[WARN] [Node B] received"))).toHaveLength(3);
     expect(stdout).toContain("The dataflow is completed.");
+  });
+
+  test("what it had to bring up it takes down at its end", async () => {
+    const fresh = await makeMachine();
+    try {
+      const file = fresh.file("flow.yml", "nodes: [{ id: a, path: a.mjs }]");
+      fresh.file("a.mjs", 'console.log("here");');
+      const { env } = fresh;
+      const { code, stdout, stderr } = await runCli(["run", file], { env });
+      expect(code).toBe(0);
+      expect(stdout).toContain("[a] here");
+      expect(stderr).toContain("daemon [✅ started in");
+      const after = await runCli(["node", "list"], { env });
+      expect(after.stderr).toContain("nothing listens there");
+      expect((await runCli(["down"], { env })).stdout).not.toContain("stopped");
+    } finally {
+      await fresh.close();
+    }
   });
 
   test("Ctrl-C stops it, which is no failure; nodes have this shell's environment and --env", async () => {
