@@ -282,6 +282,25 @@ export class VarintReader {
   }
 }
 
+/** Reads as many numbers as `values` holds, and returns where they end. Past the end there are none. */
+export function decodeVarints(bytes: Uint8Array, start: number, values: Uint32Array): number {
+  let position = start;
+  for (let index = 0; index < values.length; index++) {
+    let byte = bytes[position++];
+    if (byte < 0x80) {
+      values[index] = byte;
+      continue;
+    }
+    let value = byte & 0x7f;
+    for (let scale = 128; byte >= 0x80; scale *= 128) {
+      byte = bytes[position++];
+      value += (byte & 0x7f) * scale;
+    }
+    values[index] = value;
+  }
+  return position;
+}
+
 /**
  * The first `count` numbers, byte by byte: the lowest bytes of all, then the next ones, as many as
  * the largest number needs. A first byte says how many.

@@ -1,5 +1,5 @@
 import { assert } from "../../core/assert.ts";
-import { decodeOffsets, encodeLengths, VarintReader, VarintWriter } from "../column-codec.ts";
+import { decodeOffsets, decodeVarints, encodeLengths, VarintWriter } from "../column-codec.ts";
 import { KEY_END, MARKS_END } from "./clause-marks.ts";
 import type { ClauseRecorder } from "./clause-recorder.ts";
 import type { TemplateTree } from "./template-tree.ts";
@@ -45,21 +45,29 @@ export class ClauseShapes {
   /** Rows of the segment that have the shape. */
   readonly uses: Uint32Array;
   readonly byteLength: number;
+  #searches = 0;
   #having: { readonly starts: Uint32Array; readonly shapes: Uint32Array } | undefined;
 
   constructor(lengths: Uint8Array, bytes: Uint8Array, count: number) {
     this.count = count;
     this.offsets = decodeOffsets(lengths, count);
     this.templates = new Uint32Array(this.offsets[count]);
-    const reader = new VarintReader(bytes);
-    for (let index = 0; index < this.templates.length; index++) {
-      this.templates[index] = reader.read();
-    }
     this.uses = new Uint32Array(count);
-    for (let id = 0; id < count; id++) this.uses[id] = reader.read();
-    assert(reader.isAtEnd, "shapes have another size than their lengths");
+    const templatesEnd = decodeVarints(bytes, 0, this.templates);
+    const end = decodeVarints(bytes, templatesEnd, this.uses);
+    assert(end === bytes.length, "shapes have another size than their lengths");
     // Twice the templates: which shapes have a template is made with the first search.
     this.byteLength = 8 * (this.templates.length + count);
+  }
+
+  /**
+   * Whether a search had better look at all shapes than ask for those `having` templates: making
+   * these takes longer than looking, so it is worth it only where several searches come.
+   */
+  isFirstSearch(): boolean {
+    const isFirst = this.#searches === 0 && this.#having === undefined;
+    this.#searches += 1;
+    return isFirst;
   }
 
   /** The shapes that have a template, in order; a shape is there as often as it has it. */

@@ -320,14 +320,24 @@ function markShapes(
   { ofShapes }: { readonly ofShapes: Uint8Array },
 ): void {
   const [first, ...rest] = sequence;
+  const mark = (shape: number, template: number): void => {
+    if (ofShapes[shape] === EVERY_ROW) return;
+    const verdict = rest.length === 0 ? first[template] : sequenceVerdict(sequence, shapes, shape);
+    if (verdict !== NO_ROW) ofShapes[shape] = verdict;
+  };
+  if (shapes.isFirstSearch()) {
+    const { templates, offsets } = shapes;
+    for (let shape = 0; shape < shapes.count; shape++) {
+      for (let index = offsets[shape]; index < offsets[shape + 1]; index++) {
+        const template = templates[index];
+        if (first[template] !== NO_ROW) mark(shape, template);
+      }
+    }
+    return;
+  }
   for (let template = 0; template < first.length; template++) {
     if (first[template] === NO_ROW) continue;
-    for (const shape of shapes.having(template)) {
-      if (ofShapes[shape] === EVERY_ROW) continue;
-      const verdict =
-        rest.length === 0 ? first[template] : sequenceVerdict(sequence, shapes, shape);
-      if (verdict !== NO_ROW) ofShapes[shape] = verdict;
-    }
+    for (const shape of shapes.having(template)) mark(shape, template);
   }
 }
 
