@@ -1,7 +1,13 @@
 /** What a Python node is told, and what it tells its daemon. */
 import { connect } from "node:net";
 import { describe, expect, test } from "vitest";
-import { DaemonSide, nonsenseFrame, type NodeSide } from "../node/daemon-side.ts";
+import {
+  encodeFrame,
+  encodeHello,
+  encodeNumbers,
+  FRAME,
+} from "../../../src/runtime/transports/frame.ts";
+import { DaemonSide, nonsenseFrame, type NodeSide, sourceOf } from "../node/daemon-side.ts";
 import { hasPython, PYTHON_HINT, startNode, startPython } from "./python-process.ts";
 
 const SENT = 1;
@@ -48,7 +54,7 @@ for event in node:
     expect([await source.ended, await relay.ended]).toEqual([0, 0]);
     await first.until(() => !first.isConnected);
     await second.until(() => !second.isConnected);
-    expect(second.messages.at(-1)).toEqual({ type: "finished" });
+    expect(second.of("finished")).toHaveLength(1);
 
     const relayed = second.hops.find(({ kind }) => kind === HANDLED);
     const sent = first.hops.find(({ spanId }) => spanId === relayed?.parentSpanId);
@@ -239,5 +245,83 @@ print("end", node.next(), node.try_recv(), node.is_empty())
     );
     expect(await nobody.ended).toBe(1);
     expect(nobody.stderr()).toContain("DORA_NODE_ID is not set");
+  });
+});
+
+describe.skipIf(!hasPython)(`a Python node and the bytes of others (${PYTHON_HINT})`, () => {
+  /** A link's sender that says what it likes, once it was welcomed. */
+  async function senderOf(side: NodeSide, ...frames: readonly Buffer[]): Promise<Buffer> {
+    const path = side.of("listening")[0].inboxes[0].address.slice("unix:".length);
+    const socket = connect(path);
+    socket.write(encodeHello({ topic: "sender/out->node/in", token: "the flow's token" }));
+    const chunks: Buffer[] = [];
+    socket.on("data", (chunk: Buffer) => {
+      if (chunks.length === 0) for (const frame of frames) socket.write(frame);
+      chunks.push(chunk);
+    });
+    socket.on("error", () => {});
+    await new Promise<void>((resolve) => {
+      socket.once("close", () => resolve());
+    });
+    return Buffer.concat(chunks);
+  }
+
+  test("headers that are none are told as events; frames in a wrong place end their connection alone", async () => {
+    const daemon = await DaemonSide.start({
+      sender: { outputs: ["out"] },
+      node: {
+        inputs: {
+          in: { queueSize: 100, source: sourceOf("sender/out", "node/in") },
+          // Without it the node would end with the first sender.
+          tick: "timer:1000000",
+        },
+      },
+    });
+    const node = startNode(
+      daemon,
+      "node",
+      `for event in node:
+    print(event["type"], event.get("id"), event.get("error", ""), flush=True)
+`,
+    );
+    const side = daemon.node("node");
+    await side.until(() => side.of("listening").length === 1);
+    side.say({ type: "start" });
+    const message = (header: string): Buffer =>
+      encodeFrame(FRAME.message, Buffer.from(header), Buffer.from("x"));
+    const headers = [
+      "",
+      "{",
+      "[]",
+      '{"t":"1","tp":"","e":"zip"}',
+      '{"t":"now","tp":"","e":"none"}',
+      '{"t":"1","e":"none"}',
+      '{"t":"1","tp":"","e":"none","m":7}',
+      "\u0000",
+      "[".repeat(60_000),
+    ];
+    const close = encodeFrame(FRAME.close);
+    await senderOf(side, ...headers.map(message), close);
+    const wrong: readonly (readonly Buffer[])[] = [
+      [encodeFrame(99)],
+      [encodeFrame(FRAME.part, undefined, Buffer.from("x"))],
+      [encodeFrame(FRAME.hello)],
+      [encodeNumbers(FRAME.large, [2 ** 32 - 1])],
+      [encodeNumbers(FRAME.large, [10]), encodeNumbers(FRAME.ringPart, [0, 10])],
+      [encodeFrame(FRAME.ring, Buffer.from("../../etc/passwd"), Buffer.alloc(4))],
+      [Buffer.from("ffffffffffffffffffffffffffffffff", "hex")],
+    ];
+    for (const frames of wrong) {
+      const answer = await senderOf(side, ...frames);
+      expect(answer[36]).toBe(FRAME.refused);
+    }
+    await side.until(() => records(side).length === wrong.length);
+    await senderOf(side, message(""), close);
+    side.say({ type: "stop", reason: "all-inputs-closed", graceMs: 5000 });
+    expect(await node.ended).toBe(0);
+    const told = node.stdout().trimEnd().split("\n");
+    expect(told.filter((line) => line.startsWith("ERROR in a message was lost: "))).toHaveLength(8);
+    expect(told.filter((line) => line.startsWith("INPUT in"))).toHaveLength(2);
+    expect(node.stderr()).toBe("");
   });
 });

@@ -246,7 +246,7 @@ def _read(stream: ByteStream) -> Optional[Message]:
         return None
     try:
         message = json.loads(bytes(body))
-    except ValueError:
+    except (ValueError, RecursionError):
         return {"type": "garbage"}
     return message if isinstance(message, dict) else {"type": "garbage"}
 

@@ -7,10 +7,8 @@ import select
 import socket
 import threading
 import time
-import uuid
 from collections import deque
 from typing import Callable, Deque, List, Optional, Tuple
-from urllib.parse import urlsplit
 
 from ._errors import FrameError
 from ._frames import (
@@ -53,7 +51,9 @@ class RingWriter:
     """The sender's side of a file in memory: docs/transports.md "Ring"."""
 
     def __init__(self, folder: str) -> None:
-        self.name = f"dora-ring-{uuid.uuid4()}"
+        name = os.urandom(16).hex()
+        parts = (name[:8], name[8:12], name[12:16], name[16:20], name[20:])
+        self.name = f"dora-ring-{'-'.join(parts)}"
         self._path = os.path.join(folder, self.name)
         self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
         self._head = 0
@@ -448,12 +448,13 @@ def dial(address: str, timeout: float) -> socket.socket:
 
 def host_and_port(address: str) -> Tuple[str, int]:
     """Errors: `ValueError`, also for `tls://`, which this library does not speak."""
-    parts = urlsplit(address)
-    if parts.scheme == "tls":
+    scheme, _, rest = address.partition("://")
+    host, _, port = rest.rpartition(":")
+    if scheme == "tls":
         raise ValueError(f"{address}: Python nodes do not speak TLS; use tcp:// in a network that you trust")
-    if parts.scheme != "tcp" or not parts.hostname or parts.port is None:
+    if scheme != "tcp" or host == "" or not port.isdecimal():
         raise ValueError(f'the endpoint "{address}" is none; give one such as tcp://127.0.0.1:7001')
-    return parts.hostname, parts.port
+    return host.strip("[]"), int(port)
 
 
 def watch_tcp(sock: socket.socket) -> None:

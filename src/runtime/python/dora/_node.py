@@ -5,10 +5,8 @@ from __future__ import annotations
 import atexit
 import os
 import sys
-import tempfile
 import threading
 import time
-import uuid
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Optional
 
@@ -182,6 +180,8 @@ class Node:
         self, output_id: str, data: Any = None, metadata: Optional[Dict[str, Any]] = None
     ) -> str:
         """Sends with a new `request_id`, and returns it."""
+        import uuid
+
         request_id = str(uuid.uuid4())
         self.send_output(output_id, data, {**(metadata or {}), "request_id": request_id})
         return request_id
@@ -523,6 +523,8 @@ def _find_place(node_id: Optional[str], dataflow: str) -> "tuple[str, Message]":
 
 def _usual_socket() -> str:
     """As the daemon chooses it: the first folder in which the paths of sockets are short enough."""
+    import tempfile
+
     name = f"dora-{os.getuid()}"
     bases = [os.environ.get("XDG_RUNTIME_DIR", ""), tempfile.gettempdir()]
     folders = [os.path.join(base, name) for base in bases if base.startswith("/")]

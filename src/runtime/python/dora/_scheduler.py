@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 import itertools
 import math
-import random
+import os
 import threading
 import time
 import traceback
@@ -117,7 +117,7 @@ class Backoff:
         self._step = 0.01
 
     def next_delay(self) -> float:
-        delay = self._step * random.uniform(0.5, 1.0)
+        delay = self._step * (0.5 + os.urandom(1)[0] / 512)
         self._step = min(self._step * 2, 2.0)
         return delay
 
