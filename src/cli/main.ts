@@ -9,6 +9,7 @@ import { registerInitCommand } from "./command-init.ts";
 import { registerLogsCommands } from "./command-logs.ts";
 import { registerNodeCommands } from "./command-node.ts";
 import { registerProcessCommands } from "./command-processes.ts";
+import { registerProfileCommands } from "./command-profile.ts";
 import { registerServeCommand } from "./command-serve.ts";
 import { registerStartCommands } from "./command-start.ts";
 import { registerStatusCommands } from "./command-status.ts";
@@ -42,6 +43,7 @@ function createProgram(): Command {
   registerGraphCommand(program);
   registerProcessCommands(program);
   registerStartCommands(program);
+  registerProfileCommands(program);
   registerStatusCommands(program);
   registerChangeCommands(program);
   registerNodeCommands(program);

@@ -107,6 +107,10 @@ export const ERRORS = {
     httpStatus: 404,
     hint: "add it to the node's `outputs` in the dataflow file",
   },
+  PROFILE_INVALID: {
+    httpStatus: 400,
+    hint: "correct what is marked above; docs/profiles.md has every key",
+  },
   QUERY_SYNTAX: { httpStatus: 400, hint: "see docs/query-language.md" },
   QUERY_TOO_LARGE: { httpStatus: 400, hint: "ask for fewer groups, or a narrower time range" },
   QUERY_TOO_MANY: {
