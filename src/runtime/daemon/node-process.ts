@@ -57,7 +57,10 @@ export class NodeProcess {
     this.#child.once("error", (error) => {
       this.#end({ exitCode: null, signal: null, startError: error.message });
     });
-    this.#child.once("close", (exitCode, signal) => this.#end({ exitCode, signal }));
+    // A turn later: what it wrote to the daemon's socket at its end is read before the end is told.
+    this.#child.once("close", (exitCode, signal) =>
+      setImmediate(() => setImmediate(() => this.#end({ exitCode, signal }))),
+    );
     this.#child.once("exit", (exitCode, signal) => {
       this.#clearGroup();
       options.timers.after(OUTPUT_DELAY_MS, () => this.#end({ exitCode, signal }));

@@ -52,7 +52,10 @@ export class StandIn {
   private constructor(node: Node) {
     this.#node = node;
     void this.#pump();
-    void node.lost.then(() => this.close());
+    // The process has died: to its receivers that is no end, while it may be started again.
+    void node.lost.then(() => {
+      this.#closing ??= this.#close(() => node.abandon());
+    });
   }
 
   /** Errors: `NODE_REFUSED` where the daemon does not know the process; `DAEMON_UNREACHABLE`. */
@@ -144,14 +147,14 @@ export class StandIn {
 
   /** Brings what was sent to its receivers, within the time that the daemon grants. Safe to call twice. */
   close(): Promise<void> {
-    this.#closing ??= this.#close();
+    this.#closing ??= this.#close(() => this.#node.close());
     return this.#closing;
   }
 
-  async #close(): Promise<void> {
+  async #close(end: () => Promise<void>): Promise<void> {
     this.#failUnhandled();
     this.#wake?.();
-    await this.#node.close();
+    await end();
     const sink = this.#sink;
     this.#sink = undefined;
     sink?.ended();

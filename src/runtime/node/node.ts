@@ -238,7 +238,13 @@ export class Node implements AsyncIterable<NodeEvent>, AsyncDisposable {
    * then the daemon is told. The process may go on. Safe to call twice.
    */
   async close(): Promise<void> {
-    this.#closing ??= this.#close();
+    this.#closing ??= this.#close(this.#closeBudgetMs());
+    await this.#closing;
+  }
+
+  /** Ends the node as its process's death would: links are cut, and the daemon says what becomes of them. */
+  async abandon(): Promise<void> {
+    this.#closing ??= this.#close(0);
     await this.#closing;
   }
 
@@ -353,8 +359,7 @@ export class Node implements AsyncIterable<NodeEvent>, AsyncDisposable {
     return Math.max(0, (this.#endMs - this.#scheduler.monotonicMs()) * CLOSE_SHARE);
   }
 
-  async #close(): Promise<void> {
-    const budgetMs = this.#closeBudgetMs();
+  async #close(budgetMs: number): Promise<void> {
     this.#events.end();
     this.#inputs.pause();
     await this.#outputs.closeAll(budgetMs);

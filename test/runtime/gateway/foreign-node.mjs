@@ -2,12 +2,12 @@
  * A node without our library: a client of the service made from the proto file alone, and one over WebSocket.
  * Run as a process by the daemon; what it does, its first argument says. Prints a line of JSON for what it is told.
  */
-import { Client, credentials, loadPackageDefinition, Metadata } from "@grpc/grpc-js";
+import { credentials, loadPackageDefinition, Metadata } from "@grpc/grpc-js";
 import { loadSync } from "@grpc/proto-loader";
 import { createHash } from "node:crypto";
 import { existsSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import WebSocket from "ws";
+import { WebSocket } from "ws";
 
 const PROTO = fileURLToPath(
   new URL("../../../docs/proto/dora/dataflow/v1/dataflow.proto", import.meta.url),
@@ -18,24 +18,15 @@ const {
   DORA_GATEWAY_TOKEN = "",
 } = process.env;
 
-type Message = Record<string, any>;
-
-const say = (value: unknown): void => console.log(JSON.stringify(value));
-
-/** Both carry the same messages. */
-interface Stream {
-  send(request: Message): void;
-  /** Ends with the stream. */
-  readonly updates: AsyncIterable<Message>;
-}
+const say = (value) => console.log(JSON.stringify(value));
 
 const limits = { "grpc.max_send_message_length": -1 };
 
 function grpcClient(token = DORA_GATEWAY_TOKEN) {
   const loaded = loadPackageDefinition(
     loadSync(PROTO, { longs: String, enums: String, defaults: false, oneofs: true }),
-  ) as Message;
-  const client: Client & Message = new loaded["dora"].dataflow.v1.Dataflow(
+  );
+  const client = new loaded["dora"].dataflow.v1.Dataflow(
     DORA_GRPC_ENDPOINT.replace("http://", ""),
     credentials.createInsecure(),
     limits,
@@ -43,13 +34,13 @@ function grpcClient(token = DORA_GATEWAY_TOKEN) {
   const metadata = new Metadata();
   metadata.set("authorization", `Bearer ${token}`);
   return {
-    sendTask: (task: Message): Promise<Message> =>
+    sendTask: (task) =>
       new Promise((resolve, reject) => {
-        client["sendTask"](task, metadata, (error: Error | null, status: Message) =>
+        client["sendTask"](task, metadata, (error, status) =>
           error === null ? resolve(status) : reject(error),
         );
       }),
-    stream: (): Stream & { end(): void } => {
+    stream: () => {
       const call = client["streamUpdates"](metadata);
       return {
         send: (request) => call.write(request),
@@ -60,13 +51,14 @@ function grpcClient(token = DORA_GATEWAY_TOKEN) {
   };
 }
 
-async function webSocketStream(): Promise<Stream> {
+async function webSocketStream() {
   const socket = new WebSocket(DORA_WEBSOCKET_ENDPOINT, {
     headers: { authorization: `Bearer ${DORA_GATEWAY_TOKEN}` },
   });
-  const updates = new ReadableStream<Message>({
+  const updates = new ReadableStream({
     start(controller) {
-      socket.on("message", (data: Buffer, isBinary) => {
+      socket.on("message", (message, isBinary) => {
+        const data = Buffer.from(message);
         if (!isBinary) return controller.enqueue(JSON.parse(data.toString()));
         const end = 4 + data.readUInt32LE();
         const update = JSON.parse(data.toString("utf8", 4, end));
@@ -96,11 +88,11 @@ async function webSocketStream(): Promise<Stream> {
 }
 
 /** Puts parts together. */
-async function* whole(updates: AsyncIterable<Message>): AsyncGenerator<Message> {
-  let input: Message | undefined;
-  let parts: Buffer[] = [];
+async function* whole(updates) {
+  let input;
+  let parts = [];
   for await (const update of updates) {
-    const payload: Buffer = update["input"]?.payload ?? update["part"]?.payload ?? Buffer.alloc(0);
+    const payload = update["input"]?.payload ?? update["part"]?.payload ?? Buffer.alloc(0);
     if (update["input"] !== undefined) [input, parts] = [update["input"], []];
     if (update["input"] === undefined && update["part"] === undefined) {
       yield update;
@@ -114,7 +106,7 @@ async function* whole(updates: AsyncIterable<Message>): AsyncGenerator<Message> 
 }
 
 /** Takes each input and sends it on, because of it; finishes at the stop. */
-async function relay(stream: Stream, hello: Message): Promise<void> {
+async function relay(stream, hello) {
   stream.send({ hello });
   for await (const { input, ...update } of whole(stream.updates)) {
     if (input === undefined) {
@@ -130,12 +122,12 @@ async function relay(stream: Stream, hello: Message): Promise<void> {
   }
 }
 
-function sha(bytes: Uint8Array): string {
+function sha(bytes) {
   return createHash("sha256").update(bytes).digest("hex").slice(0, 16);
 }
 
 const [what = "", ...args] = process.argv.slice(2);
-const modes: Record<string, () => Promise<void>> = {
+const modes = {
   grpc: () => relay(grpcClient().stream(), { window: Number(args[0] ?? 1) }),
   websocket: async () => relay(await webSocketStream(), { window: Number(args[0] ?? 1) }),
   /** Sends by single calls, and tells what those are answered that cannot be done. */
@@ -201,11 +193,11 @@ const modes: Record<string, () => Promise<void>> = {
   },
 };
 
-async function drain(stream: Stream): Promise<void> {
+async function drain(stream) {
   try {
     for await (const update of stream.updates) say(update);
   } catch (error) {
-    const { code, details } = error as { code: number; details: string };
+    const { code, details } = error;
     say({ code, details });
   }
 }
