@@ -34,7 +34,10 @@ export function findCommand(
     case "dynamic":
       return unusable("it is dynamic: it is started by hand");
     case "operators":
-      return operatorHost(source.operators.map((operator) => operator.source));
+      return operatorHost(
+        source.operators.map((operator) => operator.source),
+        environment,
+      );
     case "executable":
       return pinned(executable(source.path, source.args, folder, environment), node, environment);
   }
@@ -59,7 +62,7 @@ function executable(
   }
   if (!statSync(file).isFile()) return unusable(`${file} is not a file: correct \`path\``);
   const extension = extname(file);
-  if (extension === ".py") return python(file, args, environment);
+  if (extension === ".py") return python([file, ...args], environment);
   if (!isAllowed(file, constants.R_OK)) {
     return unusable(`${file} may not be read by this user: chmod u+r ${file}`);
   }
@@ -81,7 +84,6 @@ function packagePreload(): string {
 
 /** `-u`: lines are to be seen when they are printed. */
 function python(
-  file: string,
   args: readonly string[],
   environment: Readonly<Record<string, string>>,
 ): CommandResult {
@@ -89,20 +91,39 @@ function python(
   if (program === undefined) {
     return unusable("there is no python3 in PATH: install Python 3, or set PATH in `env`");
   }
-  return found({ program, args: ["-u", file, ...args], isPython: true });
+  return found({ program, args: ["-u", ...args], isPython: true });
 }
 
-function operatorHost(sources: readonly string[]): CommandResult {
-  const strange = sources.find((source) => !JAVASCRIPT.has(extname(source)));
-  if (strange !== undefined) {
-    return unusable(`${strange} cannot be run as an operator: give JavaScript or TypeScript`);
+/** All of a node's operators share its process, and so its language. */
+function operatorHost(
+  sources: readonly string[],
+  environment: Readonly<Record<string, string>>,
+): CommandResult {
+  const languages = new Set(sources.map((source) => operatorLanguage(source)));
+  if (languages.has("other")) {
+    const strange = sources.find((source) => operatorLanguage(source) === "other") ?? "";
+    return unusable(
+      `${strange} cannot be run as an operator: give JavaScript, TypeScript or Python`,
+    );
   }
+  if (languages.size > 1) {
+    return unusable(
+      "its operators are JavaScript and Python: give each language a node of its own",
+    );
+  }
+  if (languages.has("python")) return python(["-m", "dora.operator_host"], environment);
   const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
   const host = fileURLToPath(new URL(`${OPERATOR_HOST}.${extension}`, import.meta.url));
   if (!existsSync(host)) {
     return unusable("operators are not available in this version yet: make it a node, with `path`");
   }
   return found({ program: process.execPath, args: [host], isPython: false });
+}
+
+function operatorLanguage(source: string): "javascript" | "python" | "other" {
+  const extension = extname(source);
+  if (extension === ".py") return "python";
+  return JAVASCRIPT.has(extension) ? "javascript" : "other";
 }
 
 /** Bound to its processors by `taskset`, where there is one. */

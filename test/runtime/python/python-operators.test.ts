@@ -2,8 +2,11 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { openDaemon } from "../daemon/daemon-harness.ts";
 import { DaemonSide, type NodePlan } from "../node/daemon-side.ts";
 import { hasPython, PYTHON_HINT, type PythonProcess, spawnPython } from "./python-process.ts";
+
+const LIBRARY = new URL("../../../src/runtime/node/index.ts", import.meta.url).href;
 
 const SHOUTER = `from dora import DoraStatus
 
@@ -143,5 +146,40 @@ describe.skipIf(!hasPython)(`Python operators (${PYTHON_HINT})`, () => {
     );
     expect(await host.ended).toBe(1);
     expect(host.stderr()).toContain("op.py has no class Operator with a method on_event");
+  });
+
+  test("the daemon starts them, and they talk to nodes of other languages", async () => {
+    const it = await openDaemon();
+    it.file("shouter.py", SHOUTER);
+    it.file("printer.py", PRINTER);
+    it.file(
+      "echo.mjs",
+      `import { Node } from "${LIBRARY}";
+await using node = await Node.connect();
+for await (const event of node) {
+  if (event.type === "input") await node.sendOutput("back", event.bytes(), event.metadata);
+}`,
+    );
+    const id = await it.start(`
+nodes:
+  - id: operators
+    operators:
+      - { id: shouter, python: shouter.py, inputs: { tick: dora/timer/millis/50 }, outputs: [loud] }
+      - id: printer
+        python: printer.py
+        inputs: { back: { source: echo/back, queue_size: 100 } }
+  - { id: echo, path: echo.mjs, inputs: { in: { source: operators/shouter/loud, queue_size: 100 } }, outputs: [back] }
+`);
+    await it.until(() => it.telemetry.output("operators").includes("INPUT_CLOSED back"));
+    await it.daemon.handle({ method: "stop", dataflow: id, graceMs: 5000, force: false });
+    await it.until(() => it.status(id).state === "stopped");
+    const printed = it.telemetry.output("operators").trimEnd().split("\n");
+    expect(printed).toHaveLength(42);
+    expect(printed.slice(38)).toEqual([
+      "back HEY 2.18",
+      "back HEY 2.19",
+      "INPUT_CLOSED back",
+      "STOP MANUAL",
+    ]);
   });
 });
