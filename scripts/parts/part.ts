@@ -2,11 +2,20 @@
  * The real peers that `npm run test:parts` tests against. Each is built once, into a cache folder
  * outside the tree: `$DORA_PARTS_DIR`, or `~/.cache/dora-parts`.
  */
+import { createHash } from "node:crypto";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 
-export type PartName = "otelcol" | "telemetrygen" | "python" | "pandas" | "redis" | "mosquitto";
+export type PartName =
+  | "otelcol"
+  | "telemetrygen"
+  | "python"
+  | "pandas"
+  | "redis"
+  | "mosquitto"
+  | "rust-node";
 
 export interface Part {
   readonly name: PartName;
@@ -97,6 +106,14 @@ export const PARTS: readonly Part[] = [
     steps: [systemProgram("mosquitto", "mosquitto")],
   },
   {
+    name: "rust-node",
+    needs: "the example node in Rust; needs cargo 1.88 or newer",
+    program: join(PARTS_DIRECTORY, "rust-node", "release", "dora-rust-node"),
+    directory: PARTS_DIRECTORY,
+    files: {},
+    steps: [rustNode()],
+  },
+  {
     name: "telemetrygen",
     needs: "the OpenTelemetry load generator; needs Go 1.25 or newer",
     program: join(BIN, "telemetrygen"),
@@ -165,6 +182,25 @@ export function findPart(name: PartName): {
 
 function goInstall(module: string, version: string): BuildStep {
   return { command: "env", args: [`GOBIN=${BIN}`, "go", "install", `${module}@${version}`] };
+}
+
+/** Of its sources: other ones are built anew. */
+function rustNode(): BuildStep {
+  const root = fileURLToPath(new URL("../../", import.meta.url));
+  const example = join(root, "examples", "rust-node");
+  const sources = [
+    ...["Cargo.toml", "Cargo.lock", "build.rs", "src/main.rs"].map((name) => join(example, name)),
+    join(root, "docs/proto/dora/dataflow/v1/dataflow.proto"),
+  ];
+  const hash = createHash("sha256");
+  for (const source of sources) hash.update(readFileSync(source));
+  const target = join(PARTS_DIRECTORY, "rust-node");
+  const manifest = join(example, "Cargo.toml");
+  const build = ["build", "--release", "--locked", "--manifest-path", manifest];
+  return {
+    command: "env",
+    args: [`SOURCES=${hash.digest("hex")}`, "cargo", ...build, "--target-dir", target],
+  };
 }
 
 /** A program that the system has, or gets from Debian, and a link to it where the parts are. */
