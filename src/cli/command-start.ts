@@ -45,7 +45,8 @@ function addLaunchOptions(command: Command): Command {
       "--name <name>",
       "what to call it (default: the file's `name`, else what the file is called)",
     )
-    .option("--no-build", "leave the nodes' build lines out");
+    .option("--no-build", "leave the nodes' build lines out")
+    .option("--profile <name>", "a profile of dora-profiles.yaml (DORA_PROFILE)");
 }
 
 function addFileOptions(command: Command): Command {

@@ -5,6 +5,7 @@ import { LiveLines } from "./live-lines.ts";
 import type { LoadedDataflow } from "./load-dataflow.ts";
 import { buildReportPath, loadDataflow, retryCommand } from "./load-dataflow.ts";
 import type { Output, Piece } from "./output.ts";
+import { applyProfile, chosenProfile, loadProfile } from "./profile.ts";
 import { renderBuildFailure, renderFailure } from "./render-failure.ts";
 import { seconds } from "./render-start.ts";
 import { hasFailedBuild } from "./start-progress.ts";
@@ -15,6 +16,25 @@ export interface LaunchFlags extends CoordinatorFlags {
   readonly env?: readonly string[];
   /** False with `--no-build`. */
   readonly build: boolean;
+  readonly profile?: string;
+}
+
+/**
+ * Takes what the profile says that `--profile` or `DORA_PROFILE` names, where one is named, and says
+ * `Loaded profile: staging`. What the command line says wins.
+ *
+ * Errors: those of `loadProfile`.
+ */
+export async function takeProfile<Flags extends LaunchFlags>(
+  file: string | undefined,
+  flags: Flags,
+  { output, notes }: { readonly output: Output; readonly notes: Output },
+): Promise<{ readonly file: string | undefined; readonly flags: Flags }> {
+  const name = chosenProfile(flags.profile);
+  if (name === undefined) return { file, flags };
+  const profile = await loadProfile(name, notes);
+  await output.writeLine(`Loaded profile: ${profile.profile}`);
+  return applyProfile(profile, file, flags);
 }
 
 /**

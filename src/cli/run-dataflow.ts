@@ -7,7 +7,7 @@ import { EXIT_FAILED, EXIT_INTERRUPTED } from "./failure.ts";
 import { followStart } from "./follow-dataflow.ts";
 import { Interruption } from "./interruption.ts";
 import type { LaunchFlags } from "./launch-dataflow.ts";
-import { failureLines, startBody } from "./launch-dataflow.ts";
+import { failureLines, startBody, takeProfile } from "./launch-dataflow.ts";
 import type { LoadedDataflow } from "./load-dataflow.ts";
 import { chooseFile, loadDataflow, readEnvironment } from "./load-dataflow.ts";
 import { Output } from "./output.ts";
@@ -28,11 +28,15 @@ const SHELL_VARIABLES: ReadonlySet<string> = new Set(["PWD", "OLDPWD", "SHLVL", 
  * Errors: as `startDataflow`. A dataflow that failed is summarised, and sets exit code 1; one that the first
  *         Ctrl-C stopped has ended well.
  */
-export async function runDataflow(file: string | undefined, flags: LaunchFlags): Promise<void> {
-  const environment = readEnvironment(flags.env ?? []);
-  const client = await coordinatorClient(flags);
+export async function runDataflow(
+  namedFile: string | undefined,
+  ownFlags: LaunchFlags,
+): Promise<void> {
   const output = new Output(process.stdout);
   const notes = new Output(process.stderr);
+  const { file, flags } = await takeProfile(namedFile, ownFlags, { output, notes });
+  const environment = readEnvironment(flags.env ?? []);
+  const client = await coordinatorClient(flags);
   const loaded = await loadDataflow(chooseFile(file), environment, notes);
   const interruption = new Interruption();
   const started = await bringUp(client, notes);

@@ -8,7 +8,7 @@ import { EXIT_FAILED, EXIT_INTERRUPTED } from "./failure.ts";
 import { followStart } from "./follow-dataflow.ts";
 import { Interruption } from "./interruption.ts";
 import type { LaunchFlags } from "./launch-dataflow.ts";
-import { failureLines, loadShown, startBody, stopQuietly } from "./launch-dataflow.ts";
+import { failureLines, loadShown, startBody, stopQuietly, takeProfile } from "./launch-dataflow.ts";
 import { chooseFile, loadDataflow, readEnvironment } from "./load-dataflow.ts";
 import { Output } from "./output.ts";
 import { renderStart } from "./render-start.ts";
@@ -27,22 +27,27 @@ export interface StartFlags extends LaunchFlags {
  * Errors: what a file, a coordinator or the processes in the background may have. A start that fails is shown
  *         with what to do, and sets exit code 1; one that Ctrl-C ended is stopped, 130.
  */
-export async function startDataflow(file: string | undefined, flags: StartFlags): Promise<void> {
-  const isJson = flags.output === "json";
-  if (flags.attach === true && (flags.detach === true || isJson)) {
+export async function startDataflow(
+  namedFile: string | undefined,
+  ownFlags: StartFlags,
+): Promise<void> {
+  const isJson = ownFlags.output === "json";
+  if (ownFlags.attach === true && (ownFlags.detach === true || isJson)) {
     const other = isJson ? "--output json" : "--detach";
     throw new AppError("USAGE", `--attach and ${other} exclude each other: give one of them`);
   }
-  const environment = readEnvironment(flags.env ?? []);
-  const client = await coordinatorClient(flags);
   const output = new Output(process.stdout);
   const notes = new Output(process.stderr);
+  const spoken = { output: isJson ? notes : output, notes };
+  const { file, flags } = await takeProfile(namedFile, ownFlags, spoken);
+  const environment = readEnvironment(flags.env ?? []);
+  const client = await coordinatorClient(flags);
   const chosen = chooseFile(file);
   const loaded = isJson
     ? await loadDataflow(chosen, environment, notes)
     : await loadShown(chosen, environment, { output, notes });
   if (!isJson) await output.writeLine();
-  await bringUp(client, isJson ? notes : output);
+  await bringUp(client, spoken.output);
   const interruption = new Interruption();
   const events = await CoordinatorEvents.open(client);
   try {

@@ -71,6 +71,13 @@ function dora(...words: readonly string[]): Promise<CliResult> {
   return runCli(words, { env: machine.env });
 }
 
+/** As words of a shell. */
+function variables(): string {
+  return Object.entries(machine.env)
+    .map(([name, value]) => `${name}=${value}`)
+    .join(" ");
+}
+
 /** Times of a run, made equal. */
 function timeless(text: string): string {
   return text.replaceAll(/\d+\.\ds/g, "0.0s").replaceAll(machine.folder, "FOLDER");
@@ -250,6 +257,31 @@ describe("dora run", () => {
     expect(stdout).toContain("The dataflow is completed.");
   });
 
+  test("a profile names the file, the dataflow and variables, and is said to be loaded", async () => {
+    machine.file("named.yml", "nodes: [{ id: a, path: named.mjs }]");
+    machine.file("named.mjs", "console.log(process.env.GREETING, process.env.OTHER);");
+    machine.file(
+      "dora-profiles.yaml",
+      `profiles:
+  staging:
+    file: named.yml
+    name: MyDataflow
+    environment: { GREETING: profile, OTHER: profile }
+`,
+    );
+    const inFolder = (command: string): Promise<CliResult> =>
+      runShell(`cd ${machine.folder}; export ${variables()}; $DORA ${command}`);
+    const { code, stdout } = await inFolder("run --profile=staging --env OTHER=flag");
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^Loaded profile: staging\n✔ Starting dataflow: MyDataflow\n/);
+    expect(stdout).toContain("[a] profile flag\n");
+    const started = await inFolder("start --profile staging");
+    expect(started.stdout).toMatch(/^Loaded profile: staging\n⏳ Loading configuration/);
+    const unknown = await inFolder("run --profile stagin");
+    expect(unknown.code).toBe(1);
+    expect(unknown.stderr).toContain('no profile "stagin", did you mean "staging"?');
+  });
+
   test("what it had to bring up it takes down at its end", async () => {
     const fresh = await makeMachine();
     try {
@@ -299,9 +331,7 @@ describe("dora run", () => {
 
   test("a reader that went away stops it", async () => {
     const { code, stdout } = await runShell(
-      `set +o pipefail; env ${Object.entries(machine.env)
-        .map(([name, value]) => `${name}=${value}`)
-        .join(" ")} $DORA run ${join(machine.folder, "flow.yml")} | head -n 3`,
+      `set +o pipefail; env ${variables()} $DORA run ${join(machine.folder, "flow.yml")} | head -n 3`,
     );
     expect(code).toBe(0);
     expect(stdout.split("\n")).toHaveLength(4);
