@@ -7,7 +7,9 @@ import { registerCanaryCommand } from "../../src/cli/command-canary.ts";
 import { registerGraphCommand } from "../../src/cli/command-graph.ts";
 import { registerLogsCommands } from "../../src/cli/command-logs.ts";
 import { registerNodeCommands } from "../../src/cli/command-node.ts";
+import { registerProcessCommands } from "../../src/cli/command-processes.ts";
 import { registerStartCommands } from "../../src/cli/command-start.ts";
+import { registerStatusCommands } from "../../src/cli/command-status.ts";
 import { registerTraceCommands } from "../../src/cli/command-trace.ts";
 import { registerValidateCommand } from "../../src/cli/command-validate.ts";
 
@@ -25,7 +27,9 @@ test("docs/cli.md names every command and flag of its own, and no others", () =>
   registerExportCommand(program);
   registerValidateCommand(program);
   registerGraphCommand(program);
+  registerProcessCommands(program);
   registerStartCommands(program);
+  registerStatusCommands(program);
   registerChangeCommands(program);
   registerNodeCommands(program);
   const commands = program.commands.flatMap(commandsOf);
@@ -38,6 +42,9 @@ test("docs/cli.md names every command and flag of its own, and no others", () =>
   expect(DOCS).toContain("`dora validate FILE`");
   expect(DOCS).toContain("`dora graph FILE`");
   expect(DOCS).toContain("`dora export [QUERY]`");
+  for (const name of ["up", "down", "coordinator", "daemon", "list", "status [FLOW]"]) {
+    expect(DOCS).toContain(`\`dora ${name}\``);
+  }
   for (const name of ["start", "run", "build"]) expect(DOCS).toContain(`\`dora ${name} [FILE]\``);
   for (const name of ["stop", "pause", "resume", "restart", "reload"]) {
     expect(DOCS).toContain(`\`dora ${name} [FLOW] [NODE]\``);
