@@ -10,6 +10,7 @@ import time
 from collections import deque
 from typing import Any, Callable, Deque, Dict, Optional
 
+from ._addresses import shut
 from ._errors import DoraError, FrameError
 from ._frames import (
     DAEMON_FRAME_BYTES_MAX,
@@ -119,7 +120,7 @@ class DaemonLink:
             self._is_closed = True
             self._wake.set()
             if self._socket is not None:
-                _shut(self._socket)
+                shut(self._socket)
 
     def _try_frame(self, frame: bytes) -> bool:
         with self._lock:
@@ -249,11 +250,3 @@ def _read(stream: ByteStream) -> Optional[Message]:
     except (ValueError, RecursionError):
         return {"type": "garbage"}
     return message if isinstance(message, dict) else {"type": "garbage"}
-
-
-def _shut(sock: socket.socket) -> None:
-    """Ends a connection that another thread reads; that thread closes it."""
-    try:
-        sock.shutdown(socket.SHUT_RDWR)
-    except OSError:
-        return

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import errno
 import os
-import re
 import socket
-import stat
 import threading
 import time
 from typing import Callable, Dict, List, Optional, Set, Tuple
 
+from ._addresses import listen, shut, watch_tcp
 from ._errors import DoraError, FrameError
 from ._events import EventStream, InputQueue, Item
 from ._frames import (
@@ -37,8 +36,8 @@ from ._frames import (
     link_frame,
     number_of,
 )
-from ._links import RING_BYTES, host_and_port, watch_tcp
 from ._memory import MemoryPool
+from ._ring import RING_BYTES, open_ring, read_at
 from ._scheduler import start_thread
 
 _HELLO_SECONDS = 5.0
@@ -49,8 +48,6 @@ _TAKEN_MESSAGES_MAX = 256
 _TAKEN_BYTES_MAX = 1024 * 1024
 # Messages that are handed over in one go.
 _BATCH_MESSAGES_MAX = 64
-_RING_NAME = re.compile(r"dora-ring-[0-9a-f-]{36}")
-_SOCKET_PATH_BYTES_MAX = 103
 
 
 class ArrivingLink:
@@ -94,7 +91,7 @@ class Inbox:
         self._connections: Set["_Connection"] = set()
         self._is_closed = False
         try:
-            self._socket, self.endpoint = _listen(endpoint)
+            self._socket, self.endpoint = listen(endpoint)
         except OSError as error:
             is_in_use = error.errno == errno.EADDRINUSE
             code = "ADDRESS_IN_USE" if is_in_use else "LISTEN_FAILED"
@@ -141,7 +138,7 @@ class Inbox:
             self._is_closed = True
             links = list(self._links.values())
             connections = list(self._connections)
-        _shut(self._socket)
+        shut(self._socket)
         self._socket.close()
         for connection in connections:
             connection.cut()
@@ -188,7 +185,7 @@ class _Connection:
 
     def cut(self) -> None:
         self.is_cut = True
-        _shut(self._socket)
+        shut(self._socket)
 
     def took(self) -> None:
         """With the stream's lock held: one message more is in its queue."""
@@ -345,7 +342,7 @@ class _Connection:
         if self._large is None or self._ring is None or size > len(self._large[1]) - self._filled:
             raise FrameError("a part in no ring")
         target = self._large[1][self._filled : self._filled + size]
-        if size > RING_BYTES or _read_at(self._ring, target, offset) != size:
+        if size > RING_BYTES or read_at(self._ring, target, offset) != size:
             raise FrameError("the ring has no such bytes")
         self._filled += size
         self._untold_bytes += size
@@ -364,76 +361,10 @@ class _Connection:
         folder = self._inbox.ring_folder
         if folder is None or self._ring is not None:
             return
-        if _RING_NAME.fullmatch(name) is None:
-            raise FrameError("the ring's name is none")
-        if size != RING_BYTES:
-            raise FrameError("the ring's size is another")
-        path = os.path.join(folder, name)
-        try:
-            ring = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
-            os.unlink(path)
-        except OSError:
+        self._ring = open_ring(folder, name, size)
+        if self._ring is None:
             return
-        if not stat.S_ISREG(os.fstat(ring).st_mode):
-            os.close(ring)
-            raise FrameError("the ring is no file")
-        self._ring = ring
         self._socket.sendall(link_frame(RING_READY))
-
-
-def socket_endpoint(run_directory: str, node: str) -> str:
-    path = os.path.join(run_directory, f"{node}.sock")
-    if len(os.fsencode(path)) > _SOCKET_PATH_BYTES_MAX:
-        import hashlib  # Rarely needed, and slow to load.
-
-        short = hashlib.sha256(node.encode()).hexdigest()[:16]
-        path = os.path.join(run_directory, f"{short}.sock")
-    return f"unix:{path}"
-
-
-def _listen(endpoint: str) -> Tuple[socket.socket, str]:
-    if endpoint.startswith("unix:"):
-        return _listen_unix(endpoint[len("unix:") :]), endpoint
-    host, port = host_and_port(endpoint)
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    sock = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.bind((host, port))
-        sock.listen(511)
-    except OSError:
-        sock.close()
-        raise
-    bound = sock.getsockname()[1]
-    shown = f"[{host}]" if ":" in host else host
-    return sock, f"tcp://{shown}:{bound}"
-
-
-def _listen_unix(path: str) -> socket.socket:
-    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    try:
-        try:
-            sock.bind(path)
-        except OSError as error:
-            # A process that was killed leaves its socket's file behind, at which nobody answers.
-            if error.errno != errno.EADDRINUSE or _is_answered(path):
-                raise
-            os.unlink(path)
-            sock.bind(path)
-        os.chmod(path, 0o600)
-        sock.listen(511)
-    except OSError:
-        sock.close()
-        raise
-    return sock
-
-
-def _read_at(file: int, target: memoryview, offset: int) -> int:
-    if hasattr(os, "preadv"):
-        return os.preadv(file, [target], offset)
-    found = os.pread(file, len(target), offset)
-    target[: len(found)] = found
-    return len(found)
 
 
 def _is_same_secret(left: bytes, right: bytes) -> bool:
@@ -442,21 +373,3 @@ def _is_same_secret(left: bytes, right: bytes) -> bool:
     for one, other in zip(left, right):
         difference |= one ^ other
     return difference == 0
-
-
-def _is_answered(path: str) -> bool:
-    probe = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    try:
-        probe.connect(path)
-    except OSError:
-        return False
-    finally:
-        probe.close()
-    return True
-
-
-def _shut(sock: socket.socket) -> None:
-    try:
-        sock.shutdown(socket.SHUT_RDWR)
-    except OSError:
-        return

@@ -5,9 +5,11 @@ from __future__ import annotations
 import time
 from typing import Any, Callable, Dict, List, Optional
 
+from ._addresses import socket_endpoint
 from ._errors import DoraError
-from ._events import EventStream, InputQueue, error_event
-from ._inbox import ArrivingLink, Inbox, socket_endpoint
+from ._event import error_event
+from ._events import EventStream, InputQueue
+from ._inbox import ArrivingLink, Inbox
 from ._links import Link, LocalLink
 from ._scheduler import Alarm, IntervalTimer, Scheduler
 

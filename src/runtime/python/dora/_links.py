@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import select
 import socket
 import threading
@@ -10,6 +9,7 @@ import time
 from collections import deque
 from typing import Callable, Deque, List, Optional, Tuple
 
+from ._addresses import dial, shut
 from ._errors import FrameError
 from ._frames import (
     CLOSE,
@@ -32,6 +32,7 @@ from ._frames import (
     number_of,
     send_pieces,
 )
+from ._ring import RING_BYTES, RingWriter
 from ._scheduler import Backoff, start_thread
 
 _CONNECT_SECONDS = 10.0
@@ -39,51 +40,10 @@ _CONNECT_SECONDS = 10.0
 _WAITING_BYTES_MAX = 1024 * 1024
 _REPLY_BYTES_MAX = 4096
 
-RING_BYTES = 4 * 1024 * 1024
-_RING_STEP_BYTES = 1024 * 1024
 # From this size a payload goes by the ring.
 _RING_PAYLOAD_BYTES_MIN = 128 * 1024
 
 _U32 = 2**32
-
-
-class RingWriter:
-    """The sender's side of a file in memory: docs/transports.md "Ring"."""
-
-    def __init__(self, folder: str) -> None:
-        name = os.urandom(16).hex()
-        parts = (name[:8], name[8:12], name[12:16], name[16:20], name[20:])
-        self.name = f"dora-ring-{'-'.join(parts)}"
-        self._path = os.path.join(folder, self.name)
-        self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
-        self._head = 0
-        self._used = 0
-
-    def write(self, piece: memoryview) -> Tuple[int, int]:
-        """Where the next bytes of the piece lie, and how many; none where the ring is full. Errors: `OSError`."""
-        if self._used == 0:
-            self._head = 0
-        free = min(RING_BYTES - self._used, RING_BYTES - self._head)
-        size = min(free, len(piece), _RING_STEP_BYTES)
-        if size == 0:
-            return 0, 0
-        offset = self._head
-        written = os.pwrite(self._file, piece[:size], offset)
-        self._head = (offset + written) % RING_BYTES
-        return offset, written
-
-    def use(self, size: int) -> None:
-        self._used += size
-
-    def release(self, size: int) -> None:
-        self._used = max(0, self._used - size)
-
-    def close(self) -> None:
-        os.close(self._file)
-        try:
-            os.unlink(self._path)
-        except OSError:
-            return  # The receiver has unlinked it.
 
 
 class Link:
@@ -199,7 +159,7 @@ class OutgoingLink(Link):
         with self._changed:
             self._is_giving_up = True
             if self._is_writing and self._socket is not None:
-                _shut(self._socket)
+                shut(self._socket)
             self._changed.notify_all()
 
     def stop_waiting_for_lost(self) -> None:
@@ -229,7 +189,7 @@ class OutgoingLink(Link):
             self._state = "closed"
             self._is_welcome = False
             if self._socket is not None:
-                _shut(self._socket)
+                shut(self._socket)
             self._changed.notify_all()
 
     def _has_all_taken(self) -> bool:
@@ -352,7 +312,7 @@ class OutgoingLink(Link):
         return "it closed the connection", False
 
     def _disconnect(self, sock: socket.socket) -> None:
-        _shut(sock)
+        shut(sock)
         with self._changed:
             self._is_welcome = False
             self._is_ring_ready = False
@@ -417,7 +377,7 @@ class OutgoingLink(Link):
                 elif self._state == "closing":
                     _say_close(sock, 1.0)
                 elif self._state == "closed":
-                    _shut(sock)
+                    shut(sock)
                 self._changed.notify_all()
         if is_first:
             self._on_settled(self, None)
@@ -429,41 +389,6 @@ class _Refused(Exception):
     """The inbox does not take this link."""
 
 
-def dial(address: str, timeout: float) -> socket.socket:
-    """Connects to `unix:PATH` or `tcp://HOST:PORT`. Errors: `OSError`, `ValueError`."""
-    if address.startswith("unix:"):
-        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        try:
-            sock.settimeout(timeout)
-            sock.connect(address[len("unix:") :])
-        except BaseException:
-            sock.close()
-            raise
-        return sock
-    host, port = host_and_port(address)
-    sock = socket.create_connection((host, port), timeout)
-    watch_tcp(sock)
-    return sock
-
-
-def host_and_port(address: str) -> Tuple[str, int]:
-    """Errors: `ValueError`, also for `tls://`, which this library does not speak."""
-    scheme, _, rest = address.partition("://")
-    host, _, port = rest.rpartition(":")
-    if scheme == "tls":
-        raise ValueError(f"{address}: Python nodes do not speak TLS; use tcp:// in a network that you trust")
-    if scheme != "tcp" or host == "" or not port.isdecimal():
-        raise ValueError(f'the endpoint "{address}" is none; give one such as tcp://127.0.0.1:7001')
-    return host.strip("[]"), int(port)
-
-
-def watch_tcp(sock: socket.socket) -> None:
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    if hasattr(socket, "TCP_KEEPIDLE"):
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 10)
-
-
 def _say_close(sock: socket.socket, seconds: float) -> None:
     poll = select.poll()
     poll.register(sock, select.POLLOUT)
@@ -472,11 +397,3 @@ def _say_close(sock: socket.socket, seconds: float) -> None:
             sock.sendall(link_frame(CLOSE))
     except OSError:
         return  # The link's thread sees it too.
-
-
-def _shut(sock: socket.socket) -> None:
-    """Ends a connection that another thread reads; that thread closes it."""
-    try:
-        sock.shutdown(socket.SHUT_RDWR)
-    except OSError:
-        return

@@ -10,7 +10,7 @@ import time
 import traceback
 from typing import Any, Callable, Dict, Optional
 
-from ._events import Message
+from ._event import Message
 
 LEVELS = ("trace", "debug", "info", "warn", "error", "fatal")
 

@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Optional
 from . import _values
 from ._daemon import DaemonEvents, DaemonLink, Message
 from ._errors import DoraError
-from ._events import Event, EventStream, error_event, stop_event, told_event
+from ._event import Event, error_event, stop_event, told_event
+from ._events import EventStream
 from ._hops import HopRecorder
 from ._inputs import Inputs
 from ._links import Link
 from ._logs import LEVELS, LoggingBridge, NodeLog
 from ._outputs import Outputs
+from ._place import find_place
 from ._scheduler import Alarm, Scheduler, start_thread
 
 if TYPE_CHECKING:
@@ -28,10 +30,6 @@ _CLOSE_SECONDS = 5.0
 # Of the time that the daemon grants for the end, what the last messages get.
 _CLOSE_SHARE = 0.8
 _GAUGES_SECONDS = 1.0
-# Of a socket's path, and what the daemon keeps of it for the names of sockets.
-_PATH_BYTES_MAX = 103
-_ROOM_BYTES = 48
-_LIBRARY = "dora python 0.1.0"
 
 _STOP_CAUSES = {"manual": "MANUAL", "all-inputs-closed": "ALL_INPUTS_CLOSED"}
 
@@ -51,7 +49,7 @@ class Node:
         """
         self._pid = os.getpid()
         self._scheduler = Scheduler()
-        path, hello = _find_place(node_id, dataflow)
+        path, hello = find_place(node_id, dataflow)
         self._daemon = DaemonLink(path, hello, self._scheduler)
         self._config = self._daemon.open()
         self._problem: Optional[DoraError] = None
@@ -495,41 +493,6 @@ class _Listener(DaemonEvents):
 
     def on_fault(self, message: str) -> None:
         self._node._log.warn(message)
-
-
-def _find_place(node_id: Optional[str], dataflow: str) -> "tuple[str, Message]":
-    """The daemon's socket, and what it is told first. Errors: `DAEMON_UNREACHABLE` where nothing says who this is."""
-    own = os.environ.get("DORA_NODE_ID")
-    token = os.environ.get("DORA_NODE_TOKEN", "")
-    is_dynamic = node_id is not None and (own != node_id or token == "")
-    node = node_id if is_dynamic else own
-    if node is None:
-        message = (
-            "DORA_NODE_ID is not set: no daemon started this process."
-            ' Node("ID") connects a node that is started by hand'
-        )
-        raise DoraError("DAEMON_UNREACHABLE", message)
-    hello = {
-        "type": "hello",
-        "protocol": 1,
-        "dataflow": dataflow if is_dynamic else os.environ.get("DORA_DATAFLOW_ID", ""),
-        "node": node,
-        "token": "" if is_dynamic else token,
-        "pid": os.getpid(),
-        "library": _LIBRARY,
-    }
-    return os.environ.get("DORA_DAEMON_SOCKET") or _usual_socket(), hello
-
-
-def _usual_socket() -> str:
-    """As the daemon chooses it: the first folder in which the paths of sockets are short enough."""
-    import tempfile
-
-    name = f"dora-{os.getuid()}"
-    bases = [os.environ.get("XDG_RUNTIME_DIR", ""), tempfile.gettempdir()]
-    folders = [os.path.join(base, name) for base in bases if base.startswith("/")]
-    fitting = [each for each in folders if len(os.fsencode(each)) + _ROOM_BYTES <= _PATH_BYTES_MAX]
-    return os.path.join(fitting[0] if fitting else f"/tmp/{name}", "daemon.sock")
 
 
 def _describe_input(config: Dict[str, Any]) -> Dict[str, Any]:

@@ -12,7 +12,7 @@ import traceback
 from typing import Any, Callable, Dict, List, Optional
 
 from . import DoraError, DoraStatus, Node
-from ._events import Event
+from ._event import Event
 
 SendOutput = Callable[..., None]
 
