@@ -53,6 +53,31 @@ nodes:
     },
   );
 
+  test("a sender is held back: it is ahead by what lies on the way, and no more", async () => {
+    const it = await openDaemon();
+    it.file("sender.py", `import time\n${sender(60, 300_000)}print(time.time_ns())\n`);
+    it.file(
+      "receiver.py",
+      `import time
+from dora import Node
+for event in Node():
+    if event["type"] == "INPUT":
+        if event["metadata"]["i"] == 35:
+            print(time.time_ns())
+        time.sleep(0.005)
+`,
+    );
+    const text = `
+nodes:
+  - { id: sender, path: sender.py, outputs: [out] }
+  - id: receiver
+    path: receiver.py
+    inputs: { in: { source: sender/out, queue_size: 2, queue_policy: backpressure } }
+`;
+    const [handled] = await lines(it, text, "receiver");
+    expect(BigInt(it.telemetry.output("sender").trim())).toBeGreaterThan(BigInt(handled));
+  });
+
   test("a slow receiver loses the oldest messages, and they are counted", async () => {
     const it = await openDaemon();
     it.file("sender.py", sender(500, 8).replace("node = Node()\n", "import time\nnode = Node()\n"));
