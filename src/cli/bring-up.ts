@@ -1,4 +1,6 @@
+import type { DataflowAnswer } from "../runtime/coordinator/coordinator.ts";
 import { Background } from "./background.ts";
+import { runningDataflows } from "./choose-dataflow.ts";
 import type { CoordinatorClient } from "./coordinator-client.ts";
 import type { Output } from "./output.ts";
 import type { BackgroundName } from "./pid-file.ts";
@@ -33,9 +35,8 @@ export async function bringUp(
 }
 
 /**
- * Stops what `bringUp` started, unless somebody else's dataflow runs on it by now: then it says so.
- *
- * Errors: `COORDINATOR_UNREACHABLE`
+ * Stops what `bringUp` started, unless a dataflow runs on it by now, or nobody can tell: then it says so.
+ * Never rejects for want of a coordinator.
  */
 export async function takeDown(
   client: CoordinatorClient,
@@ -43,15 +44,25 @@ export async function takeDown(
   output: Output,
 ): Promise<void> {
   if (started.length === 0) return;
-  const { isEnded } = await import("../runtime/coordinator/dataflow-registry.ts");
-  const running = (await client.list()).filter(({ state }) => !isEnded(state));
-  if (running.length > 0) {
-    const names = running.map(({ name }) => name).join(", ");
+  const users = await usersOf(client);
+  if (users !== "") {
     await output.writeLine({
-      text: `${started.join(", ")} run on, since ${names} needs them: \`dora down\` stops them`,
+      text: `${started.join(", ")} run on, since ${users}: \`dora down\` stops them`,
       style: "dim",
     });
     return;
   }
   await new Background(client).down(started);
+}
+
+/** Why it cannot be stopped; "" where nothing needs it. */
+async function usersOf(client: CoordinatorClient): Promise<string> {
+  let running: readonly DataflowAnswer[];
+  try {
+    running = await runningDataflows(client);
+  } catch {
+    return "the coordinator does not say what runs";
+  }
+  if (running.length === 0) return "";
+  return `${running.map(({ name }) => name).join(", ")} may need them`;
 }
