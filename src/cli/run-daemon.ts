@@ -14,7 +14,10 @@ import type { ProcessLogFlags } from "./process-log.ts";
 import { processLog, processResource } from "./process-log.ts";
 import { readVersion } from "./version.ts";
 
+/** What the daemon saw of its nodes must still arrive; */
 const TELEMETRY_CLOSE_MS = 3_000;
+/** one that never had any leaves at once. */
+const UNUSED_TELEMETRY_CLOSE_MS = 200;
 
 export interface DaemonCommandFlags extends CoordinatorFlags, ProcessLogFlags {
   readonly machine?: string;
@@ -35,6 +38,7 @@ export async function runDaemon(flags: DaemonCommandFlags): Promise<void> {
   const interruption = new Interruption();
   const resource = processResource("dora-daemon");
   let daemon: Daemon | undefined;
+  let wasConnected = false;
   const telemetry = await OtlpRunTelemetry.start({
     endpoints,
     resource,
@@ -63,6 +67,7 @@ export async function runDaemon(flags: DaemonCommandFlags): Promise<void> {
       },
       interruption.signal,
     );
+    wasConnected = true;
     await output.writeLine(
       `${icons.tick} Connected to the coordinator at ${client.url} as machine ${daemon.machine}.`,
     );
@@ -74,7 +79,7 @@ export async function runDaemon(flags: DaemonCommandFlags): Promise<void> {
     if (!interruption.isRequested) await tellEnd(error, output, client.url);
   } finally {
     await daemon?.close(0);
-    await telemetry.close(TELEMETRY_CLOSE_MS);
+    await telemetry.close(wasConnected ? TELEMETRY_CLOSE_MS : UNUSED_TELEMETRY_CLOSE_MS);
     interruption.close();
   }
 }

@@ -85,6 +85,7 @@ export class CoordinatorLink {
     options: CoordinatorLinkOptions,
     signal?: AbortSignal,
   ): Promise<CoordinatorLink> {
+    signal?.throwIfAborted();
     const link = new CoordinatorLink(options);
     const onAbort = (): void => void link.close();
     signal?.addEventListener("abort", onAbort);
