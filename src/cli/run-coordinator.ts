@@ -14,6 +14,7 @@ import { stateFilePath } from "../runtime/coordinator/state-folder.ts";
 import { HeldSink } from "./held-sink.ts";
 import { Interruption } from "./interruption.ts";
 import { ListenerFiles } from "./listener-files.ts";
+import { leaveSoon } from "./leave-soon.ts";
 import { otlpEndpoints } from "./otlp-endpoints.ts";
 import { Output } from "./output.ts";
 import type { ProcessLogFlags } from "./process-log.ts";
@@ -55,6 +56,7 @@ export async function runCoordinator(flags: CoordinatorCommandFlags): Promise<vo
     await telemetry.close(CLOSE_MS);
   } finally {
     interruption.close();
+    leaveSoon();
   }
 }
 

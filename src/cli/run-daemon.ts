@@ -8,6 +8,7 @@ import type { CoordinatorFlags } from "./coordinator-client.ts";
 import { coordinatorClient } from "./coordinator-client.ts";
 import { EXIT_FAILED } from "./failure.ts";
 import { Interruption } from "./interruption.ts";
+import { leaveSoon } from "./leave-soon.ts";
 import { otlpEndpoints } from "./otlp-endpoints.ts";
 import { Output } from "./output.ts";
 import type { ProcessLogFlags } from "./process-log.ts";
@@ -34,8 +35,8 @@ export async function runDaemon(flags: DaemonCommandFlags): Promise<void> {
   const endpoints = otlpEndpoints(client.token);
   const output = new Output(process.stdout);
   const { icons } = output.look;
-  await output.writeLine(`${icons.tool} Starting daemon...`);
   const interruption = new Interruption();
+  await output.writeLine(`${icons.tool} Starting daemon...`);
   const resource = processResource("dora-daemon");
   let daemon: Daemon | undefined;
   let wasConnected = false;
@@ -81,6 +82,7 @@ export async function runDaemon(flags: DaemonCommandFlags): Promise<void> {
     await daemon?.close(0);
     await telemetry.close(wasConnected ? TELEMETRY_CLOSE_MS : UNUSED_TELEMETRY_CLOSE_MS);
     interruption.close();
+    leaveSoon();
   }
 }
 
