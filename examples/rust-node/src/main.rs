@@ -86,7 +86,14 @@ async fn handle(
                 ..Task::default()
             };
             say(requests, Say::Task(task)).await?;
-            say(requests, Say::Handled(Handled { event: input.event, failed: false })).await
+            say(
+                requests,
+                Say::Handled(Handled {
+                    event: input.event,
+                    failed: false,
+                }),
+            )
+            .await
         }
         Err(error) => {
             let log = LogRecord {
@@ -96,15 +103,23 @@ async fn handle(
                 ..LogRecord::default()
             };
             say(requests, Say::Log(log)).await?;
-            say(requests, Say::Handled(Handled { event: input.event, failed: true })).await
+            say(
+                requests,
+                Say::Handled(Handled {
+                    event: input.event,
+                    failed: true,
+                }),
+            )
+            .await
         }
     }
 }
 
-async fn say(
-    requests: &mpsc::Sender<UpdateRequest>,
-    request: Say,
-) -> Result<(), Box<dyn Error>> {
-    requests.send(UpdateRequest { request: Some(request) }).await?;
+async fn say(requests: &mpsc::Sender<UpdateRequest>, request: Say) -> Result<(), Box<dyn Error>> {
+    requests
+        .send(UpdateRequest {
+            request: Some(request),
+        })
+        .await?;
     Ok(())
 }

@@ -182,6 +182,21 @@ const modes = {
       process.kill(process.pid, "SIGKILL");
     }
   },
+  /** Handles nothing until its window is full and a request that came later was answered. */
+  slow: async () => {
+    const stream = grpcClient().stream();
+    stream.send({ hello: { window: 2 } });
+    const held = [];
+    for await (const { input, failed, stop } of whole(stream.updates)) {
+      if (stop !== undefined) stream.send({ finish: {} });
+      if (failed !== undefined) say({ held: held.length });
+      if (failed !== undefined)
+        for (const event of held.splice(0)) stream.send({ handled: { event } });
+      if (input === undefined) continue;
+      held.push(input.event);
+      if (held.length === 2) stream.send({ closeOutputs: { outputs: ["nowhere"] } });
+    }
+  },
   /** Opens a second stream, and a third after leaving. */
   twice: async () => {
     const first = grpcClient().stream();

@@ -182,6 +182,13 @@ nodes:
     expect((await it.daemon.ended(id)).state).toBe("stopped");
   });
 
+  test("a slow process is given no more than its window, and holds its sender back", async () => {
+    const it = await openDaemon();
+    const id = await startChain(it, { mode: "slow", count: 40, bytes: 1_000_000 });
+    expect((await it.daemon.ended(id)).state).toBe("completed");
+    expect(printed(it, "foreign")).toEqual(Array.from({ length: 20 }, () => '{"held":2}'));
+  });
+
   test("a second stream takes the first one's place", async () => {
     const it = await openDaemon();
     const id = await startChain(it, { mode: "twice", count: 5, bytes: 10 });
