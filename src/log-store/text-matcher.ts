@@ -1,3 +1,4 @@
+import { assert } from "../core/assert.ts";
 import type { TextMatch } from "../core/filter.ts";
 import { foldCase, isAscii, isWordUnit } from "../core/text-fold.ts";
 import { planRegex } from "./regex-plan.ts";
@@ -50,10 +51,11 @@ class LiteralMatcher implements TextMatcher {
   readonly #text: string;
 
   constructor(match: Extract<TextMatch, { kind: "literal" }>) {
+    assert(match.text !== "", "a literal to be found is empty");
     this.required = [match.text];
     this.anyCase = match.anyCase;
     this.#text = match.anyCase ? foldCase(match.text) : match.text;
-    this.reach = match.text === "" || /[\n"=]/.test(match.text) ? "text" : "clause";
+    this.reach = /[\n"=]/.test(match.text) ? "text" : "clause";
     const last = this.#text.charCodeAt(this.#text.length - 1);
     this.needle = {
       bytes: new TextEncoder().encode(this.#text),
