@@ -3,6 +3,7 @@ import { Command, CommanderError } from "commander";
 import { registerCanaryCommand } from "./command-canary.ts";
 import { registerChangeCommands } from "./command-change.ts";
 import { registerConfigCommands } from "./command-config.ts";
+import { registerDoctorCommand } from "./command-doctor.ts";
 import { registerExportCommand } from "./command-export.ts";
 import { registerGraphCommand } from "./command-graph.ts";
 import { registerInitCommand } from "./command-init.ts";
@@ -39,6 +40,7 @@ function createProgram(): Command {
   registerCanaryCommand(program);
   registerConfigCommands(program);
   registerInitCommand(program);
+  registerDoctorCommand(program);
   registerValidateCommand(program);
   registerGraphCommand(program);
   registerProcessCommands(program);

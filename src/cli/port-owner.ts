@@ -1,5 +1,6 @@
 import { execFile } from "node:child_process";
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { basename } from "node:path";
 import { promisify } from "node:util";
 
 const run = promisify(execFile);
@@ -27,10 +28,16 @@ function ownerFromProc(port: number): string | undefined {
   if (sockets.size === 0) return undefined;
   for (const pid of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
     if (socketsOf(pid).some((socket) => sockets.has(socket))) {
-      return `${readText(`/proc/${pid}/comm`).trim()} (pid ${pid})`;
+      return `${nameOf(pid)} (pid ${pid})`;
     }
   }
   return undefined;
+}
+
+/** Node.js calls its first thread, and so its process, `MainThread`. */
+function nameOf(pid: string): string {
+  const name = readText(`/proc/${pid}/comm`).trim();
+  return name === "MainThread" ? basename(readLink(`/proc/${pid}/exe`)) || name : name;
 }
 
 /** Inodes of the sockets that listen on a port, of a table such as `/proc/net/tcp`. */

@@ -10,7 +10,7 @@ import type { Inbox, Transport } from "../transports/transport.ts";
 const SOCKET_PATH_BYTES_MAX = 103;
 
 /** Where inboxes listen, or the broker is, unless a link's options say another `endpoint`. */
-const DEFAULT_ENDPOINTS: Readonly<Record<Exclude<TransportKind, "socket">, string>> = {
+export const DEFAULT_ENDPOINTS: Readonly<Record<Exclude<TransportKind, "socket">, string>> = {
   tcp: "tcp://127.0.0.1:0",
   websocket: "ws://127.0.0.1:0",
   grpc: "grpc://127.0.0.1:0",
