@@ -212,7 +212,12 @@ describe("processes that are killed", () => {
     expect(away.stderr).toMatch(/^no coordinator at .+\nhint: start it with `dora up`/);
     expect(await dora("down")).toMatchObject({ code: 1 });
 
-    const [, telemetry, coordinator, daemon] = UP.exec(await ask("up")) ?? [];
+    // It has not connected anew yet when `dora up` comes to it.
+    process.kill(pidOf("daemon"), "SIGSTOP");
+    const up = startCli(["up"], { env: machine.env });
+    await up.waitFor(/✔ coordinator/);
+    process.kill(pidOf("daemon"), "SIGCONT");
+    const [, telemetry, coordinator, daemon] = UP.exec((await up.result).stdout) ?? [];
     expect([telemetry, daemon]).toEqual(["running already", "running already"]);
     expect(coordinator).toMatch(/^started in /);
     expect((await status()).nodes.map((node) => node.status)).toEqual(Array(3).fill("Running"));

@@ -149,22 +149,22 @@ test("tried for ever, it is ended by its signal", async () => {
   await gone.close();
   const abort = new AbortController();
   let count = 0;
-  const connecting = CoordinatorLink.connect(
-    {
-      daemon: it.daemon,
-      url: gone.url,
-      version: "1",
-      log: silentLogger,
-      retryForever: true,
-      timers: instantTimers([]),
-      onAttemptFailed: () => {
-        count += 1;
-        if (count === 20) abort.abort(new Error("enough"));
-      },
+  const options = {
+    daemon: it.daemon,
+    url: gone.url,
+    version: "1",
+    log: silentLogger,
+    retryForever: true,
+    timers: instantTimers([]),
+    onAttemptFailed: () => {
+      count += 1;
+      if (count === 20) abort.abort(new Error("enough"));
     },
-    abort.signal,
-  );
-  await expect(connecting).rejects.toThrow("enough");
+  };
+  await expect(CoordinatorLink.connect(options, abort.signal)).rejects.toThrow("enough");
+  expect(count).toBe(20);
+  // With a signal that was there before, it is not tried at all.
+  await expect(CoordinatorLink.connect(options, abort.signal)).rejects.toThrow("enough");
   expect(count).toBe(20);
 });
 
