@@ -1,4 +1,3 @@
-import { readFile } from "node:fs/promises";
 import type { z } from "zod";
 import { isLoopback } from "../collector/config-endpoint.ts";
 import { AppError, errorMessage } from "../core/errors.ts";
@@ -216,14 +215,4 @@ export async function coordinatorClient(flags: CoordinatorFlags): Promise<Coordi
   const url = flags.coordinator ?? (process.env["DORA_COORDINATOR"] || DEFAULT_COORDINATOR_URL);
   const { findToken } = await import("./open-log-source.ts");
   return new CoordinatorClient(url, await findToken({ ...flags, environment: process.env }));
-}
-
-/** A text file. Errors: `USAGE` naming it. */
-export async function readTextFile(path: string, what: string): Promise<string> {
-  try {
-    return await readFile(path, "utf8");
-  } catch (error) {
-    const message = `cannot read the ${what} ${path}: ${errorMessage(error)}`;
-    throw new AppError("USAGE", message, { cause: error });
-  }
 }
