@@ -5,7 +5,7 @@ import { AppError, errorMessage } from "../../core/errors.ts";
 import type { Logger } from "../../telemetry/logger.ts";
 import type { DataflowStatus, FailureSummary } from "../protocol/status.ts";
 import { DataflowStatusSchema, FailureSummarySchema } from "./status-schema.ts";
-import { ENDED_MAX, RUNNING_MAX } from "./limits.ts";
+import { ENDED_MAX } from "./limits.ts";
 
 /** A dataflow as a coordinator knows it. */
 export interface KnownDataflow {
@@ -32,7 +32,7 @@ const KnownDataflowSchema: z.ZodType<KnownDataflow> = z.object({
 
 const StateSchema = z.object({
   version: z.literal(STATE_VERSION),
-  wanted: z.array(KnownDataflowSchema).max(RUNNING_MAX).readonly(),
+  wanted: z.array(KnownDataflowSchema).readonly(),
   ended: z.array(KnownDataflowSchema).max(ENDED_MAX).readonly(),
 });
 
