@@ -143,8 +143,8 @@ async function faultyEndpoint(
 
 test("an endpoint that acknowledges and drops is found out, in numbers and words, with exit code 1", async () => {
   const service = await serve();
-  const endpoint = await faultyEndpoint(service, (request) => (request === 3 ? 0 : 1));
-  const result = await runCli(canaryArgs(endpoint, service.api, "1s"));
+  const endpoint = await faultyEndpoint(service, (request) => (request === 2 ? 0 : 1));
+  const result = await runCli(canaryArgs(endpoint, service.api, "2s"));
   expect(result).toMatchObject({ code: 1 });
   const final = finalOf(result);
   expect(final.missing).toBeGreaterThan(0);
@@ -158,8 +158,8 @@ test("an endpoint that acknowledges and drops is found out, in numbers and words
 
 test("an endpoint that stores a request twice is found out", async () => {
   const service = await serve();
-  const endpoint = await faultyEndpoint(service, (request) => (request === 3 ? 2 : 1));
-  const result = await runCli(canaryArgs(endpoint, service.api, "1s"));
+  const endpoint = await faultyEndpoint(service, (request) => (request === 2 ? 2 : 1));
+  const result = await runCli(canaryArgs(endpoint, service.api, "2s"));
   expect(result).toMatchObject({ code: 1 });
   const final = finalOf(result);
   expect(final).toMatchObject({ missing: 0, not_pushed: 0 });

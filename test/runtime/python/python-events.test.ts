@@ -317,6 +317,8 @@ describe.skipIf(!hasPython)(`a Python node and the bytes of others (${PYTHON_HIN
     }
     await side.until(() => records(side).length === wrong.length);
     await senderOf(side, message(""), close);
+    const inputs = (): number => node.stdout().split("INPUT in").length - 1;
+    await expect.poll(inputs).toBe(2);
     side.say({ type: "stop", reason: "all-inputs-closed", graceMs: 5000 });
     expect(await node.ended).toBe(0);
     const told = node.stdout().trimEnd().split("\n");
