@@ -8,6 +8,7 @@ import { registerExportCommand } from "./command-export.ts";
 import { registerGraphCommand } from "./command-graph.ts";
 import { registerInitCommand } from "./command-init.ts";
 import { registerLogsCommands } from "./command-logs.ts";
+import { registerNewCommand } from "./command-new.ts";
 import { registerNodeCommands } from "./command-node.ts";
 import { registerProcessCommands } from "./command-processes.ts";
 import { registerProfileCommands } from "./command-profile.ts";
@@ -40,6 +41,7 @@ function createProgram(): Command {
   registerCanaryCommand(program);
   registerConfigCommands(program);
   registerInitCommand(program);
+  registerNewCommand(program);
   registerDoctorCommand(program);
   registerValidateCommand(program);
   registerGraphCommand(program);
