@@ -36,15 +36,39 @@ export function formatTraceparent(traceId: string, spanId: string): string {
   return `00-${traceId}-${spanId}-01`;
 }
 
-/** Source: W3C Trace Context: later versions may add fields, version ff and ids of zeros are invalid. */
+/**
+ * Version 00 is exactly this; later ones may add fields behind it. Version ff and ids of zeros are
+ * none. Source: W3C Trace Context
+ */
 const TRACEPARENT =
-  /^(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-[0-9a-f]{2}/;
+  /^(?!ff)([0-9a-f]{2})-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-[0-9a-f]{2}(-|$)/;
 
 /** Undefined where the text is no `traceparent`. */
 export function parseTraceparent(text: string, traceState = ""): TraceContext | undefined {
   const found = TRACEPARENT.exec(text);
   if (found === null) return undefined;
-  return { traceId: found[1], spanId: found[2], traceState };
+  const [, version, traceId, spanId, more] = found;
+  if (version === "00" && more !== "") return undefined;
+  return { traceId, spanId, traceState: limitTraceState(traceState) };
+}
+
+const STATE_MEMBERS_MAX = 32;
+const STATE_LENGTH_MAX = 512;
+const STATE_MEMBER_LONG = 128;
+
+/**
+ * A `tracestate` as it is passed on: at most 32 members and 512 characters, of which long members give
+ * way first, then those to the right. Source: W3C Trace Context, 3.3.1.5
+ */
+function limitTraceState(text: string): string {
+  if (text.length <= STATE_LENGTH_MAX && text.split(",").length <= STATE_MEMBERS_MAX) return text;
+  const members = text.split(",").slice(0, STATE_MEMBERS_MAX);
+  const isOver = (): boolean => members.join(",").length > STATE_LENGTH_MAX;
+  for (let at = members.length - 1; at >= 0 && isOver(); at--) {
+    if (members[at].length > STATE_MEMBER_LONG) members.splice(at, 1);
+  }
+  while (isOver()) members.pop();
+  return members.join(",");
 }
 
 /** dora-rs's key in a message's metadata. */

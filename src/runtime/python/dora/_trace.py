@@ -8,9 +8,9 @@ from typing import Any, NamedTuple, Optional
 
 CONTEXT_KEY = "open_telemetry_context"
 
-# Later versions may add fields; version ff and ids of zeros are invalid.
+# Version 00 is exactly this; later ones may add fields behind it. Version ff and ids of zeros are none.
 _TRACEPARENT = re.compile(
-    r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-[0-9a-f]{2}"
+    r"(?!ff)([0-9a-f]{2})-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-[0-9a-f]{2}(-|\Z)"
 )
 
 
@@ -33,9 +33,9 @@ def new_span_id() -> str:
 def parse_traceparent(text: Any, state: Any = "") -> Optional[TraceContext]:
     """None where the text is no `traceparent`."""
     found = _TRACEPARENT.match(text) if isinstance(text, str) else None
-    if found is None:
+    if found is None or (found[1] == "00" and found[4] != ""):
         return None
-    return TraceContext(found[1], found[2], state if isinstance(state, str) else "")
+    return TraceContext(found[2], found[3], state if isinstance(state, str) else "")
 
 
 def format_context(context: TraceContext) -> str:
