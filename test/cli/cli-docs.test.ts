@@ -2,12 +2,16 @@ import { readFileSync } from "node:fs";
 import { Command } from "commander";
 import { expect, test } from "vitest";
 import { registerChangeCommands } from "../../src/cli/command-change.ts";
+import { registerDoctorCommand } from "../../src/cli/command-doctor.ts";
 import { registerExportCommand } from "../../src/cli/command-export.ts";
 import { registerCanaryCommand } from "../../src/cli/command-canary.ts";
 import { registerGraphCommand } from "../../src/cli/command-graph.ts";
+import { registerInitCommand } from "../../src/cli/command-init.ts";
 import { registerLogsCommands } from "../../src/cli/command-logs.ts";
+import { registerNewCommand } from "../../src/cli/command-new.ts";
 import { registerNodeCommands } from "../../src/cli/command-node.ts";
 import { registerProcessCommands } from "../../src/cli/command-processes.ts";
+import { registerProfileCommands } from "../../src/cli/command-profile.ts";
 import { registerStartCommands } from "../../src/cli/command-start.ts";
 import { registerStatusCommands } from "../../src/cli/command-status.ts";
 import { registerTraceCommands } from "../../src/cli/command-trace.ts";
@@ -32,6 +36,10 @@ test("docs/cli.md names every command and flag of its own, and no others", () =>
   registerStatusCommands(program);
   registerChangeCommands(program);
   registerNodeCommands(program);
+  registerInitCommand(program);
+  registerNewCommand(program);
+  registerProfileCommands(program);
+  registerDoctorCommand(program);
   const commands = program.commands.flatMap(commandsOf);
   const flags = new Set(commands.flatMap(({ options }) => options.map(({ long }) => long ?? "")));
   const documented = new Set(DOCS.match(/--[a-z][a-z-]+/g));
@@ -42,6 +50,9 @@ test("docs/cli.md names every command and flag of its own, and no others", () =>
   expect(DOCS).toContain("`dora validate FILE`");
   expect(DOCS).toContain("`dora graph FILE`");
   expect(DOCS).toContain("`dora export [QUERY]`");
+  for (const name of ["init [NAME]", "new NAME", "profile", "doctor [FILE]"]) {
+    expect(DOCS).toContain(`\`dora ${name}\``);
+  }
   for (const name of ["up", "down", "coordinator", "daemon", "list", "status [FLOW]"]) {
     expect(DOCS).toContain(`\`dora ${name}\``);
   }
