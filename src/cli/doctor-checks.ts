@@ -145,8 +145,7 @@ export interface SpaceFacts {
 
 export function checkDisk({ folder, freeBytes }: SpaceFacts): Check {
   const found = `${formatBytes(freeBytes)} free at ${folder}`;
-  const fix =
-    "free some, keep records for less long, or set DORA_DATA_DIR to another disk";
+  const fix = "free some, keep records for less long, or set DORA_DATA_DIR to another disk";
   return { check: "disk", found, ...grade(freeBytes, DISK_BYTES_MIN, DISK_BYTES_LOW, fix) };
 }
 
