@@ -114,10 +114,11 @@ function operatorHost(
   if (languages.has("python")) return python(["-m", "dora.operator_host"], environment);
   const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
   const host = fileURLToPath(new URL(`${OPERATOR_HOST}.${extension}`, import.meta.url));
-  if (!existsSync(host)) {
-    return unusable("operators are not available in this version yet: make it a node, with `path`");
-  }
-  return found({ program: process.execPath, args: [host], isPython: false });
+  return found({
+    program: process.execPath,
+    args: ["--import", packagePreload(), host],
+    isPython: false,
+  });
 }
 
 function operatorLanguage(source: string): "javascript" | "python" | "other" {

@@ -7,13 +7,14 @@
 import { registerHooks } from "node:module";
 
 const PREFIX = "dora-dataflow/";
-/** The package's exports, and their folders here. */
-const FOLDERS: ReadonlyMap<string, string> = new Map([
-  ["core", "core"],
-  ["log-store", "log-store"],
-  ["node", "runtime/node"],
-  ["query", "query"],
-  ["wire", "wire"],
+/** The package's exports, and their modules here. */
+const MODULES: ReadonlyMap<string, string> = new Map([
+  ["core", "core/index"],
+  ["log-store", "log-store/index"],
+  ["node", "runtime/node/index"],
+  ["operator", "runtime/node/operator"],
+  ["query", "query/index"],
+  ["wire", "wire/index"],
 ]);
 /** Of `import`, and of `require`. */
 const NOT_FOUND: ReadonlySet<unknown> = new Set(["ERR_MODULE_NOT_FOUND", "MODULE_NOT_FOUND"]);
@@ -24,11 +25,11 @@ registerHooks({
     try {
       return nextResolve(specifier, context);
     } catch (error) {
-      const folder = FOLDERS.get(specifier.slice(PREFIX.length));
+      const module = MODULES.get(specifier.slice(PREFIX.length));
       const isMissing = error instanceof Error && "code" in error && NOT_FOUND.has(error.code);
-      if (folder === undefined || !isMissing) throw error;
+      if (module === undefined || !isMissing) throw error;
       const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
-      const { href } = new URL(`../../${folder}/index.${extension}`, import.meta.url);
+      const { href } = new URL(`../../${module}.${extension}`, import.meta.url);
       return {
         url: href,
         format: extension === "ts" ? "module-typescript" : "module",

@@ -19,6 +19,8 @@ type StopEvent = Extract<NodeEvent, { readonly type: "stop" }>;
 interface Current {
   readonly event: InputEvent;
   readonly queue: InputQueue;
+  /** Of the payload as it came: its memory may have been handed on since. */
+  readonly payloadBytes: number;
   readonly done: (() => void) | undefined;
 }
 
@@ -83,6 +85,16 @@ export class EventStream {
     if (this.#state === "ended") return;
     this.#state = "open";
     this.#wake();
+  }
+
+  /** Nothing of these inputs is given out until the returned function is called. */
+  holdInputs(ids: readonly string[]): () => void {
+    const held = this.#queues.filter(({ config }) => ids.includes(config.id));
+    for (const queue of held) queue.holds++;
+    return () => {
+      for (const queue of held) queue.holds--;
+      this.#wake();
+    };
   }
 
   /** From now on nothing but `stop` is given out. */
@@ -168,14 +180,14 @@ export class EventStream {
     };
   }
 
-  #finish({ event, queue, done }: Current): void {
-    const { context, payload } = event.message;
+  #finish({ event, queue, payloadBytes, done }: Current): void {
+    const { context } = event.message;
     this.#hops.write({
       kind: HOP_HANDLED,
       isFailed: event.isFailed,
       port: queue.index,
       link: 0,
-      payloadBytes: payload.length,
+      payloadBytes,
       traceId: event.traceId,
       spanId: event.spanId,
       parentSpanId: context?.spanId ?? "",
@@ -214,7 +226,7 @@ export class EventStream {
     for (let step = 0; step < queues.length; step++) {
       const index = (this.#turn + step) % queues.length;
       const queue = queues[index];
-      const item = queue.take();
+      const item = queue.holds > 0 ? undefined : queue.take();
       if (item === undefined) continue;
       this.#turn = index + 1;
       return this.#open(queue, item);
@@ -229,8 +241,11 @@ export class EventStream {
       return item.event;
     }
     try {
-      const event = new InputEvent(queue.config.id, open(queue, item), this.#clock.nowUnixNs());
-      this.#current = { event, queue, done: item.kind === "message" ? item.done : undefined };
+      const message = open(queue, item);
+      const event = new InputEvent(queue.config.id, message, this.#clock.nowUnixNs());
+      const payloadBytes = message.payload.length;
+      const done = item.kind === "message" ? item.done : undefined;
+      this.#current = { event, queue, payloadBytes, done };
       return event;
     } catch (error) {
       if (item.kind === "message") item.done?.();

@@ -2,7 +2,14 @@ import type { Vector } from "apache-arrow";
 import type { PayloadEncoding } from "../protocol/message-header.ts";
 import type { Parameters, StopReason } from "../protocol/node-messages.ts";
 import type { ReceivedMessage } from "./received-message.ts";
-import { CONTEXT_KEY, formatContext, formatTraceparent, newSpanId, newTraceId } from "./trace.ts";
+import {
+  CONTEXT_KEY,
+  formatContext,
+  formatTraceparent,
+  newSpanId,
+  newTraceId,
+  type TraceContext,
+} from "./trace.ts";
 
 /** Everything that a node is told, told apart by `type`. */
 export type NodeEvent =
@@ -60,18 +67,25 @@ export class InputEvent {
   readonly id: string;
   /** The span of handling this message, which sends and log records belong to. */
   readonly traceId: string;
-  readonly spanId = newSpanId();
+  readonly spanId: string;
   /** When its handling began, Unix nanoseconds. */
   readonly startUnixNs: bigint;
   readonly #message: ReceivedMessage;
   #metadata: Parameters | undefined;
   #isFailed = false;
 
-  constructor(id: string, message: ReceivedMessage, startUnixNs: bigint) {
+  /** `span`: where it is known already, in another thread. */
+  constructor(
+    id: string,
+    message: ReceivedMessage,
+    startUnixNs: bigint,
+    span?: Pick<TraceContext, "traceId" | "spanId">,
+  ) {
     this.id = id;
     this.#message = message;
     this.startUnixNs = startUnixNs;
-    this.traceId = message.context?.traceId ?? newTraceId();
+    this.traceId = span?.traceId ?? message.context?.traceId ?? newTraceId();
+    this.spanId = span?.spanId ?? newSpanId();
   }
 
   /** What the sender gave, and its trace context under dora-rs's key. */

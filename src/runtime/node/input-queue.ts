@@ -52,6 +52,8 @@ export class InputQueue {
   dropped = 0;
   /** At the queue's end: what comes next is a return. */
   closedBy: InputClosedEvent["reason"] | undefined;
+  /** How many ask that nothing is taken from it for now. */
+  holds = 0;
   /** At the queue's front: the node was told that the input has ended. */
   isEnded = false;
 

@@ -146,8 +146,8 @@ export class NodeInputs {
     const { events, transports, linkToken } = this.#setup;
     const { config } = input.queue;
     try {
-      const { guarantees } = await transports.transport(source.transport);
-      const inbox = await transports.inbox(source.transport);
+      const { guarantees } = await transports.transport(source.transport, source.node);
+      const inbox = await transports.inbox(source.transport, source.node);
       const topic = topicOf(source.link, source.transport);
       const isConfirmed = guarantees.delivery === "at least once";
       const link = await inbox.accept(

@@ -55,6 +55,11 @@ export class NodeLog {
     this.write("fatal", message, attributes);
   }
 
+  /** Hands on records that were made elsewhere, such as in another thread of the process. */
+  pass(records: readonly NodeLogRecord[]): void {
+    this.#send({ type: "log", records });
+  }
+
   /** Hands over what waits for the end of the turn; for the end of the process. */
   flush(): void {
     if (this.#records.length === 0) return;

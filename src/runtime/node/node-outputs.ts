@@ -161,7 +161,8 @@ export class NodeOutputs {
   }
 
   async #open(link: OutgoingLink): Promise<LinkSender> {
-    const transport = await this.#setup.transports.transport(link.transport);
+    const { transports } = this.#setup;
+    const transport = await transports.transport(link.transport, link.target.node);
     const connection: LinkConnection = { isConnected: true, onLost: undefined };
     const outbox: Outbox = await transport.openOutbox({
       endpoint: link.address,

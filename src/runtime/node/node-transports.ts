@@ -20,6 +20,8 @@ export const DEFAULT_ENDPOINTS: Readonly<Record<Exclude<TransportKind, "socket">
 
 interface OpenTransport {
   readonly kind: TransportKind;
+  /** For links of the node to itself, which do not leave the process. */
+  readonly isLocal: boolean;
   readonly transport: Promise<Transport>;
   /** Opened with the first link that arrives. */
   inbox: Promise<Inbox> | undefined;
@@ -39,23 +41,26 @@ export class NodeTransports {
     this.#onRefused = onRefused;
   }
 
-  /** Errors: those of `openTransport`. */
-  transport(link: LinkTransport): Promise<Transport> {
-    return this.#find(link).transport;
+  /** `peer`: the node at the other end. Errors: those of `openTransport`. */
+  transport(link: LinkTransport, peer: string): Promise<Transport> {
+    return this.#find(link, peer).transport;
   }
 
   /** Errors: those of `Transport.openInbox`. */
-  inbox(link: LinkTransport): Promise<Inbox> {
-    const found = this.#find(link);
+  inbox(link: LinkTransport, peer: string): Promise<Inbox> {
+    const found = this.#find(link, peer);
     found.inbox ??= this.#openInbox(found.transport, link);
     return found.inbox;
   }
 
-  /** Where links arrive now; what could not be opened is left out. */
+  /** Where links arrive now; what could not be opened is left out. Of one kind the first is for other nodes. */
   async addresses(): Promise<
     readonly { readonly transport: TransportKind; readonly address: string }[]
   > {
-    const found = [...this.#open.values()].map(async ({ kind, inbox }) => {
+    const open = [...this.#open.values()].toSorted(
+      (left, right) => Number(left.isLocal) - Number(right.isLocal),
+    );
+    const found = open.map(async ({ kind, inbox }) => {
       const address = (await inbox)?.endpoint;
       return address === undefined ? [] : [{ transport: kind, address }];
     });
@@ -75,19 +80,24 @@ export class NodeTransports {
     await Promise.allSettled(closed);
   }
 
-  #find(link: LinkTransport): OpenTransport {
-    const key = `${link.kind} ${JSON.stringify(link.options)}`;
+  #find(link: LinkTransport, peer: string): OpenTransport {
+    const isLocal = link.kind === "socket" && peer === this.#config.node.id;
+    const key = isLocal ? "local" : `${link.kind} ${JSON.stringify(link.options)}`;
     let found = this.#open.get(key);
     if (found === undefined) {
-      const transport = openTransport(link.kind, {
-        ringFolder: this.#config.runDirectory,
-        tls: tlsOf(link),
-        redis: redisOf(link),
-      });
-      found = { kind: link.kind, transport, inbox: undefined };
+      const transport = isLocal ? openLocalTransport() : this.#openTransport(link);
+      found = { kind: link.kind, isLocal, transport, inbox: undefined };
       this.#open.set(key, found);
     }
     return found;
+  }
+
+  #openTransport(link: LinkTransport): Promise<Transport> {
+    return openTransport(link.kind, {
+      ringFolder: this.#config.runDirectory,
+      tls: tlsOf(link),
+      redis: redisOf(link),
+    });
   }
 
   async #openInbox(transport: Promise<Transport>, link: LinkTransport): Promise<Inbox> {
@@ -108,6 +118,11 @@ export class NodeTransports {
     const short = createHash("sha256").update(node.id).digest("hex").slice(0, 16);
     return join(runDirectory, `${short}.sock`);
   }
+}
+
+async function openLocalTransport(): Promise<Transport> {
+  const { LocalTransport } = await import("./local-transport.ts");
+  return new LocalTransport();
 }
 
 /** Options name files in PEM. */

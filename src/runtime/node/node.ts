@@ -15,13 +15,13 @@ import { NodeOutputs } from "./node-outputs.ts";
 import { type DynamicNode, findPlace } from "./node-place.ts";
 import { NodeTransports } from "./node-transports.ts";
 import { forgetProcessEnd, type ProcessEndListener, watchProcessEnd } from "./process-end.ts";
-import { type Alarm, type Scheduler, systemScheduler } from "./scheduler.ts";
+import { type Scheduler, systemScheduler } from "./scheduler.ts";
+import { StopDeadline } from "./stop-deadline.ts";
 import type { TraceContext } from "./trace.ts";
 
-/** Of the time that the daemon grants for the end, what the last messages get; the rest is for saying so. */
-const CLOSE_SHARE = 0.8;
-
 export interface ConnectOptions extends Partial<DynamicNode> {
+  /** What is done before the daemon is told that the node listens, such as loading what events need. */
+  readonly prepare?: (config: NodeConfig) => Promise<void>;
   /** Default `process.env`. */
   readonly environment?: Readonly<Record<string, string | undefined>>;
   /** For tests. */
@@ -53,8 +53,6 @@ export class Node implements AsyncIterable<NodeEvent>, AsyncDisposable {
   readonly log: NodeLog;
   readonly #info: Omit<NodeInfo, "inputs">;
   readonly #daemon: DaemonLink;
-  readonly #clock: Clock;
-  readonly #scheduler: Scheduler;
   readonly #hops: HopRecorder;
   readonly #events: EventStream;
   readonly #transports: NodeTransports;
@@ -68,10 +66,7 @@ export class Node implements AsyncIterable<NodeEvent>, AsyncDisposable {
   #isStarted = false;
   #settleStart: (() => void) | undefined;
   readonly #lost = Promise.withResolvers<void>();
-  /** When the process will be ended, by the monotonic clock. */
-  #endMs: number | undefined;
-  /** Half of that time is for receivers that are slow. */
-  #giveUpAlarm: Alarm | undefined;
+  readonly #deadline: StopDeadline;
   #closing: Promise<void> | undefined;
 
   private constructor(daemon: DaemonLink, config: NodeConfig, options: ConnectOptions) {
@@ -79,12 +74,13 @@ export class Node implements AsyncIterable<NodeEvent>, AsyncDisposable {
     this.#info = { dataflow, node, outputs, operators };
     this.#parameters = config.parameters;
     this.#daemon = daemon;
-    this.#clock = options.clock ?? systemClock;
-    this.#scheduler = options.scheduler ?? systemScheduler;
+    const clock = options.clock ?? systemClock;
+    const scheduler = options.scheduler ?? systemScheduler;
+    this.#deadline = new StopDeadline(scheduler);
     this.#hops = new HopRecorder(systemScheduler, (body) => daemon.trySendHops(body));
-    this.#events = new EventStream(this.#clock, this.#hops);
+    this.#events = new EventStream(clock, this.#hops);
     this.log = new NodeLog(
-      this.#clock,
+      clock,
       () => this.#events.current,
       (message) => daemon.send(message),
     );
@@ -94,8 +90,8 @@ export class Node implements AsyncIterable<NodeEvent>, AsyncDisposable {
     this.#inputs = new NodeInputs({
       events: this.#events,
       transports: this.#transports,
-      clock: this.#clock,
-      scheduler: this.#scheduler,
+      clock,
+      scheduler,
       linkToken: config.linkToken,
       onEnded: (input) => daemon.send({ type: "input-closed", input }),
     });
@@ -106,7 +102,7 @@ export class Node implements AsyncIterable<NodeEvent>, AsyncDisposable {
         this.#events.tell({ type: "error", message: `link ${link} is not there: ${message}` });
       },
     });
-    this.#sender = new MessageSender(this.#clock, this.#hops);
+    this.#sender = new MessageSender(clock, this.#hops);
     this.#gauges = new GaugeReporter({
       daemon,
       events: this.#events,
@@ -129,6 +125,7 @@ export class Node implements AsyncIterable<NodeEvent>, AsyncDisposable {
     const place = findPlace(options.environment ?? process.env, dynamic, libraryName());
     const daemon = new DaemonLink(place.socketPath, place.hello);
     const config = await daemon.open();
+    await options.prepare?.(config);
     const node = new Node(daemon, config, options);
     await node.#begin(config);
     return node;
@@ -189,6 +186,19 @@ export class Node implements AsyncIterable<NodeEvent>, AsyncDisposable {
     return this.#events.holdCurrent();
   }
 
+  /**
+   * Messages of these inputs wait in their queues until the returned function is called: for who handles some
+   * inputs beside others.
+   */
+  holdInputs(ids: readonly string[]): () => void {
+    return this.#events.holdInputs(ids);
+  }
+
+  /** How many links leave an output now. Errors: `OUTPUT_UNKNOWN`. */
+  linkCount(output: string): number {
+    return this.#outputs.find(output).links.size;
+  }
+
   /** Events until `stop`, which is the last one. */
   [Symbol.asyncIterator](): AsyncIterator<NodeEvent, undefined> {
     return {
@@ -228,7 +238,7 @@ export class Node implements AsyncIterable<NodeEvent>, AsyncDisposable {
   async closeOutputs(...ids: readonly string[]): Promise<void> {
     await this.#outputs.close(
       ids.map((id) => this.#outputs.find(id)),
-      this.#closeBudgetMs(),
+      this.#deadline.closeBudgetMs,
     );
     this.#daemon.send({ type: "outputs-closed", outputs: ids });
   }
@@ -238,7 +248,7 @@ export class Node implements AsyncIterable<NodeEvent>, AsyncDisposable {
    * then the daemon is told. The process may go on. Safe to call twice.
    */
   async close(): Promise<void> {
-    this.#closing ??= this.#close(this.#closeBudgetMs());
+    this.#closing ??= this.#close(this.#deadline.closeBudgetMs);
     await this.#closing;
   }
 
@@ -337,26 +347,16 @@ export class Node implements AsyncIterable<NodeEvent>, AsyncDisposable {
   }
 
   #stop(reason: "manual" | "all-inputs-closed" | "daemon-lost", graceMs: number): void {
-    this.#endMs = this.#scheduler.monotonicMs() + graceMs;
     this.#inputs.pause();
     this.#events.stop({ type: "stop", reason, graceMs });
     this.#settleStart?.();
-    // A receiver that is gone, or does not read, must not hold up the end of this node.
-    for (const sender of this.#outputs.senders) sender.stopWaitingForLost();
-    this.#giveUpAlarm ??= this.#scheduler.after(graceMs / 2, () => {
-      for (const sender of this.#outputs.senders) sender.giveUp();
-    });
+    this.#deadline.begin(graceMs, () => this.#outputs.senders);
   }
 
   #setParameters(set: Parameters, deleted: readonly string[]): void {
     const kept = Object.entries(this.#parameters).filter(([key]) => !deleted.includes(key));
     this.#parameters = { ...Object.fromEntries(kept), ...set };
     this.#events.tell({ type: "parameters", set, deleted, parameters: this.#parameters });
-  }
-
-  #closeBudgetMs(): number {
-    if (this.#endMs === undefined) return CLOSE_TIMEOUT_MS;
-    return Math.max(0, (this.#endMs - this.#scheduler.monotonicMs()) * CLOSE_SHARE);
   }
 
   async #close(budgetMs: number): Promise<void> {
@@ -367,7 +367,7 @@ export class Node implements AsyncIterable<NodeEvent>, AsyncDisposable {
     this.#flush();
     this.#daemon.send({ type: "finished" });
     this.#gauges.stop();
-    this.#giveUpAlarm?.cancel();
+    this.#deadline.cancel();
     forgetProcessEnd(this.#atProcessEnd);
     await this.#daemon.close(CLOSE_TIMEOUT_MS);
     await this.#transports.close();

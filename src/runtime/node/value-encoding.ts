@@ -6,6 +6,19 @@ export interface EncodedMessage extends EncodedValue {
   readonly encoding: PayloadEncoding;
 }
 
+/** A value that was encoded before, in another thread of the process. */
+export class EncodedElsewhere implements EncodedMessage {
+  readonly encoding: PayloadEncoding;
+  readonly payload: Uint8Array;
+  readonly schema: EncodedMessage["schema"];
+
+  constructor(message: EncodedMessage & { readonly payload: Uint8Array }) {
+    this.encoding = message.encoding;
+    this.payload = message.payload;
+    this.schema = message.schema;
+  }
+}
+
 const NOTHING: EncodedMessage = {
   encoding: "none",
   payload: new Uint8Array(0),
@@ -23,6 +36,7 @@ let loading: Promise<void> | undefined;
  */
 export function encodeValue(value: unknown): EncodedMessage | Promise<EncodedMessage> {
   if (loading !== undefined && arrow === undefined) return loading.then(() => encodeNow(value));
+  if (value instanceof EncodedElsewhere) return value;
   if (value === undefined || value instanceof Uint8Array || arrow !== undefined) {
     return encodeNow(value);
   }

@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import { onTestFinished } from "vitest";
 import { readDaemonMessage } from "../../../src/runtime/node/daemon-message.ts";
 import { Daemon, type DaemonOptions } from "../../../src/runtime/daemon/daemon.ts";
-import type { DaemonMessage } from "../../../src/runtime/protocol/node-messages.ts";
+import type { DaemonMessage, NodeLogRecord } from "../../../src/runtime/protocol/node-messages.ts";
 import type {
   NodeIdentity,
   NodeTelemetry,
@@ -41,6 +41,7 @@ export class RecordingTelemetry implements RunTelemetry {
   readonly logs: { level: string; message: string; attributes: Record<string, unknown> }[] = [];
   readonly usages: { node: string; cpuCores: number; memoryBytes: number }[] = [];
   readonly nodeLogs: string[] = [];
+  readonly nodeRecords: NodeLogRecord[] = [];
   readonly ended: string[] = [];
   hopBytes = 0;
   /** What the nodes' rates are said to be. */
@@ -57,7 +58,10 @@ export class RecordingTelemetry implements RunTelemetry {
     this.identities.push(identity);
     return {
       output: (_, chunk) => this.#output.set(id, this.output(id) + chunk.toString()),
-      log: (records) => this.nodeLogs.push(...records.map(({ message }) => message)),
+      log: (records) => {
+        this.nodeRecords.push(...records);
+        this.nodeLogs.push(...records.map(({ message }) => message));
+      },
       hops: (body) => (this.hopBytes += body.length),
       gauges: () => {},
       usage: (cpuCores, memoryBytes) => this.usages.push({ node: id, cpuCores, memoryBytes }),
