@@ -141,7 +141,9 @@ describe.skipIf(part.path === undefined)(`Redis (${part.hint})`, () => {
     await expect.poll(() => link.stats.lostMessages).toBeGreaterThan(100);
     link.resume();
     await expect.poll(() => receiver.count + link.stats.lostMessages).toBe(200);
-    expect(receiver.numbers()).toEqual(UP_TO_200.slice(0, receiver.count));
+    // The last ones may come after the pause.
+    const numbers = receiver.numbers();
+    expect(numbers).toEqual(UP_TO_200.filter((number) => numbers.includes(number)));
   });
 
   test("events that were published while a receiver was away are counted when it is back", async () => {
