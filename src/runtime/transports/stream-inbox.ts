@@ -1,6 +1,5 @@
 /** The receiving side of links that have a byte stream each: sockets and TCP. */
 import type { Server, Socket } from "node:net";
-import tls from "node:tls";
 import {
   decodeHello,
   encodeFrame,
@@ -25,6 +24,8 @@ const HELLO_HEADER_BYTES_MAX = 8 + TOPIC_BYTES_MAX;
 
 export interface StreamInboxSetup extends InboxOptions {
   readonly server: Server;
+  /** `server` speaks TLS. Not asked of `node:tls`, which costs a process milliseconds to load. */
+  readonly isSecure?: boolean;
   /** Folder of the rings; undefined where sender and receiver share no memory. */
   readonly ringFolder?: string;
 }
@@ -44,7 +45,7 @@ export class StreamInbox implements Inbox {
     this.endpoint = setup.endpoint;
     this.#links = new LinkRegistry(setup.endpoint);
     // With TLS, the connection that counts is the one inside it.
-    const event = setup.server instanceof tls.Server ? "secureConnection" : "connection";
+    const event = setup.isSecure === true ? "secureConnection" : "connection";
     setup.server.on(event, (socket: Socket) => this.#admit(socket));
   }
 

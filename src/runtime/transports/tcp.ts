@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import net from "node:net";
-import tls from "node:tls";
+import type { Server as TlsServer } from "node:tls";
 import { AppError } from "../../core/errors.ts";
 import { boundEndpoint, listenError, parseHostPort } from "./endpoint.ts";
 import { FramedOutbox } from "./framed-outbox.ts";
@@ -38,7 +38,7 @@ export class TcpTransport implements Transport {
 
   async openInbox(options: InboxOptions): Promise<Inbox> {
     const { host, port, isSecure } = parseHostPort(options.endpoint, SCHEMES);
-    const server = isSecure ? this.#createTlsServer(options.endpoint) : net.createServer();
+    const server = isSecure ? await this.#createTlsServer(options.endpoint) : net.createServer();
     try {
       server.listen({ host, port });
       await once(server, "listening");
@@ -46,13 +46,15 @@ export class TcpTransport implements Transport {
       throw listenError(error, options.endpoint);
     }
     const endpoint = boundEndpoint(options.endpoint, server.address());
-    return new StreamInbox({ ...options, endpoint, server });
+    return new StreamInbox({ ...options, endpoint, server, isSecure });
   }
 
   async openOutbox(options: OutboxOptions): Promise<Outbox> {
     const { host, port, isSecure } = parseHostPort(options.endpoint, SCHEMES);
+    // It costs a process milliseconds: only who needs it loads it.
+    const tls = isSecure ? await import("node:tls") : undefined;
     return FramedOutbox.open(options, (events) => {
-      const socket = isSecure
+      const socket = tls
         ? tls.connect({ host, port, ...serverName(host), ...this.#tls })
         : connectSocket({ host, port });
       return new StreamLink(socket, { hello: options }, events);
@@ -61,11 +63,12 @@ export class TcpTransport implements Transport {
 
   async close(): Promise<void> {}
 
-  #createTlsServer(endpoint: string): tls.Server {
+  async #createTlsServer(endpoint: string): Promise<TlsServer> {
     const { cert, key, ca } = this.#tls;
     if (cert === undefined || key === undefined) {
       throw new AppError("CONFIG_INVALID", `${endpoint} needs a certificate and its key`);
     }
+    const tls = await import("node:tls");
     return tls.createServer({
       ...this.#tls,
       minVersion: "TLSv1.2",
