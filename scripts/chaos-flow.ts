@@ -155,7 +155,9 @@ function withReturn(
   { node, atUnixMs }: Omit<Kill, "backAtUnixMs">,
   ledgers: ReadonlyMap<string, readonly ProcessLedger[]>,
 ): Kill {
-  const next = ledgers.get(node)?.find(({ incarnation }) => incarnation > atUnixMs);
+  const next = ledgers
+    .get(node)
+    ?.find(({ incarnation, entries }) => incarnation > atUnixMs && entries.length > 0);
   return { node, atUnixMs, backAtUnixMs: next?.entries[0]?.atUnixMs ?? Infinity };
 }
 

@@ -20,6 +20,8 @@ export interface Gap {
   /** When the first and the last of them were sent. */
   readonly firstUnixMs: number;
   readonly lastUnixMs: number;
+  /** Nothing later of the same process was taken. */
+  readonly isTail: boolean;
   /** Whose kill explains it. */
   readonly killed: "sender" | "receiver" | undefined;
 }
@@ -35,7 +37,7 @@ export interface Judgement {
   readonly gaps: readonly Gap[];
 }
 
-/** So long before the kill a message was sent that lay in the queue of a process that was behind, at most. */
+/** So long before its receiver was killed a message was sent that lay in its queue, at most. */
 const WAITED_MS_MAX = 5000;
 /** So long after it the sender may not have been told: what it sends then is under way. Later messages wait. */
 const UNTOLD_MS_MAX = 500;
@@ -115,22 +117,26 @@ function* findGaps(
     const end = next === -1 ? marks.length : next;
     const firstUnixMs = entries[first].atUnixMs;
     const lastUnixMs = entries[end - 1].atUnixMs;
-    const killed = explain(link, { firstUnixMs, lastUnixMs }, kills);
-    yield { link, count: end - first, firstUnixMs, lastUnixMs, killed };
+    const gap = { firstUnixMs, lastUnixMs, isTail: next === -1 };
+    yield { link, count: end - first, ...gap, killed: explain(link, gap, kills) };
     first = marks.indexOf(0, end);
   }
 }
 
 function explain(
   link: FlowLink,
-  gap: Pick<Gap, "firstUnixMs" | "lastUnixMs">,
+  { firstUnixMs, lastUnixMs, isTail }: Pick<Gap, "firstUnixMs" | "lastUnixMs" | "isTail">,
   kills: readonly Kill[],
 ): Gap["killed"] {
-  const near = kills.filter(
-    ({ atUnixMs }) =>
-      gap.firstUnixMs >= atUnixMs - WAITED_MS_MAX && gap.lastUnixMs <= atUnixMs + UNTOLD_MS_MAX,
+  const isOfReceiver = kills.some(
+    ({ node, atUnixMs }) =>
+      node === link.target &&
+      firstUnixMs >= atUnixMs - WAITED_MS_MAX &&
+      lastUnixMs <= atUnixMs + UNTOLD_MS_MAX,
   );
-  if (near.some(({ node }) => node === link.target)) return "receiver";
-  if (near.some(({ node }) => node === link.source)) return "sender";
-  return undefined;
+  if (isOfReceiver) return "receiver";
+  // What waited in its outbox is the end of all that it sent, however long it waited.
+  const isOfSender =
+    isTail && kills.some(({ node, atUnixMs }) => node === link.source && lastUnixMs <= atUnixMs);
+  return isOfSender ? "sender" : undefined;
 }

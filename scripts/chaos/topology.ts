@@ -84,7 +84,6 @@ export function writeFlow(options: {
     restart_policy: "on-failure",
     restart_delay: 0.2,
     max_restart_delay: 1,
-    restart_window: 60,
   }));
   // YAML is a superset of JSON.
   return JSON.stringify({ name: "chaos", nodes }, null, 2);
