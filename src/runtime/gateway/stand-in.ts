@@ -235,7 +235,7 @@ function inputOf(id: string, event: InputEvent): Input {
     payloadBytes: String(event.bytes().length),
     encoding: ENCODINGS[event.encoding],
     metadata: event.metadata,
-    traceparent: formatTraceparent(event.traceId, event.spanId),
+    traceparent: formatTraceparent(event.traceId, event.spanId, event.traceFlags),
     tracestate: event.traceState,
     sentUnixNs: event.sentUnixNs.toString(),
     topic: event.topic,

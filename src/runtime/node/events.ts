@@ -8,6 +8,7 @@ import {
   formatTraceparent,
   newSpanId,
   newTraceId,
+  SAMPLED,
   type TraceContext,
 } from "./trace.ts";
 
@@ -118,6 +119,11 @@ export class InputEvent {
     return this.#message.context?.traceState ?? "";
   }
 
+  /** W3C `trace-flags`, which go on with what is sent. */
+  get traceFlags(): number {
+    return this.#message.context?.traceFlags ?? SAMPLED;
+  }
+
   get isFailed(): boolean {
     return this.#isFailed;
   }
@@ -161,7 +167,7 @@ export class InputEvent {
   #withContext(): Parameters {
     const { context, metadata } = this.#message;
     if (context === undefined) return metadata;
-    const traceparent = formatTraceparent(context.traceId, context.spanId);
+    const traceparent = formatTraceparent(context.traceId, context.spanId, context.traceFlags);
     return { ...metadata, [CONTEXT_KEY]: formatContext(traceparent, context.traceState) };
   }
 }

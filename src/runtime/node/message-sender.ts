@@ -49,7 +49,7 @@ export class MessageSender {
       output.schema.check(encoded.schema);
       const header = encodeHeader({
         t: startUnixNs.toString(),
-        tp: formatTraceparent(traceId, spanId),
+        tp: formatTraceparent(traceId, spanId, parent?.traceFlags),
         ...(parent === undefined || parent.traceState === "" ? {} : { ts: parent.traceState }),
         e: encoded.encoding,
         ...(metadata === undefined ? {} : { m: metadata }),

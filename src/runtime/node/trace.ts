@@ -6,7 +6,13 @@ export interface TraceContext {
   readonly spanId: string;
   /** W3C `tracestate`; "" where there is none. */
   readonly traceState: string;
+  /** W3C `trace-flags`, of which those that are known are passed on: sampled 1, random 2. */
+  readonly traceFlags: number;
 }
+
+/** Of a trace that begins here. What is kept of it is decided later, by the daemon. */
+export const SAMPLED = 0x01;
+const KNOWN_FLAGS = 0x03;
 
 const TRACE_ID_BYTES = 16;
 const SPAN_ID_BYTES = 8;
@@ -32,8 +38,12 @@ export function newSpanId(): string {
   return randomHex(SPAN_ID_BYTES);
 }
 
-export function formatTraceparent(traceId: string, spanId: string): string {
-  return `00-${traceId}-${spanId}-01`;
+export function formatTraceparent(
+  traceId: string,
+  spanId: string,
+  traceFlags: number = SAMPLED,
+): string {
+  return `00-${traceId}-${spanId}-0${traceFlags & KNOWN_FLAGS}`;
 }
 
 /**
@@ -41,15 +51,16 @@ export function formatTraceparent(traceId: string, spanId: string): string {
  * none. Source: W3C Trace Context
  */
 const TRACEPARENT =
-  /^(?!ff)([0-9a-f]{2})-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-[0-9a-f]{2}(-|$)/;
+  /^(?!ff)([0-9a-f]{2})-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})(-|$)/;
 
 /** Undefined where the text is no `traceparent`. */
 export function parseTraceparent(text: string, traceState = ""): TraceContext | undefined {
   const found = TRACEPARENT.exec(text);
   if (found === null) return undefined;
-  const [, version, traceId, spanId, more] = found;
+  const [, version, traceId, spanId, flags, more] = found;
   if (version === "00" && more !== "") return undefined;
-  return { traceId, spanId, traceState: limitTraceState(traceState) };
+  const traceFlags = Number.parseInt(flags, 16) & KNOWN_FLAGS;
+  return { traceId, spanId, traceState: limitTraceState(traceState), traceFlags };
 }
 
 const STATE_MEMBERS_MAX = 32;

@@ -1,5 +1,9 @@
 import { describe, expect, test } from "vitest";
-import { parseContext, parseTraceparent } from "../../../src/runtime/node/trace.ts";
+import {
+  formatTraceparent,
+  parseContext,
+  parseTraceparent,
+} from "../../../src/runtime/node/trace.ts";
 
 const TRACE = "4bf92f3577b34da6a3ce929d0e0e4736";
 const SPAN = "00f067aa0ba902b7";
@@ -56,6 +60,19 @@ describe("tracestate (CTX-002)", () => {
   });
 });
 
+test.each([
+  ["00", "00"],
+  ["01", "01"],
+  ["02", "02"],
+  ["03", "03"],
+  ["ff", "03"],
+])("flags %s go on as %s (CTX-003)", (flags, expected) => {
+  const context = parseTraceparent(`00-${TRACE}-${SPAN}-${flags}`);
+  expect(formatTraceparent(TRACE, SPAN, context?.traceFlags)).toBe(
+    `00-${TRACE}-${SPAN}-${expected}`,
+  );
+});
+
 describe("dora-rs's open_telemetry_context (CTX-005)", () => {
   const parent = `00-${TRACE}-${SPAN}-01`;
   test.each([
@@ -67,6 +84,6 @@ describe("dora-rs's open_telemetry_context (CTX-005)", () => {
     ["", undefined],
   ])("%j", (text, expected) => {
     if (expected === undefined) expect(parseContext(text)).toBeUndefined();
-    else expect(parseContext(text)).toEqual(expected);
+    else expect(parseContext(text)).toMatchObject(expected);
   });
 });

@@ -24,6 +24,14 @@ test("what is sent while an event is handled is its child, and a message at anot
   expect(await nextSent()).not.toContain(TRACE);
 });
 
+test.each(["00", "02", "03"])("flags %s of a trace go on with it (CTX-003)", async (flags) => {
+  const { node, send, nextSent } = await connect();
+  send({ ...HEADER, tp: `00-${TRACE}-${SPAN}-${flags}` });
+  await nextInput(node);
+  await node.sendOutput("out");
+  expect(await nextSent()).toMatch(new RegExp(`^traceparent:00-${TRACE}-[0-9a-f]{16}-${flags}\n`));
+});
+
 test("of several events at once, each send says which one it belongs to", async () => {
   const { node, daemon, send } = await connect();
   send(HEADER);

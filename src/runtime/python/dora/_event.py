@@ -116,9 +116,9 @@ class Message:
 
     @property
     def as_parent(self) -> TraceContext:
-        return TraceContext(
-            self.trace_id, self.span_id, self.context.state if self.context is not None else ""
-        )
+        if self.context is None:
+            return TraceContext(self.trace_id, self.span_id, "")
+        return TraceContext(self.trace_id, self.span_id, self.context.state, self.context.flags)
 
 
 def input_event(queue: "InputQueue", item: "Item") -> Event:

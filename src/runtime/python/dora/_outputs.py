@@ -15,7 +15,7 @@ from ._hops import HopRecorder
 from ._inputs import check_transport, topic_of
 from ._links import Link, OutgoingLink
 from ._schema import OutputSchema
-from ._trace import CONTEXT_KEY, TraceContext, new_span_id, new_trace_id, parse_context
+from ._trace import CONTEXT_KEY, TraceContext, format_traceparent, new_span_id, new_trace_id, parse_context
 
 _encode_json = json.JSONEncoder(
     ensure_ascii=False, allow_nan=False, separators=(",", ":")
@@ -113,8 +113,9 @@ class Outputs:
                 raise DoraError("MESSAGE_TOO_LARGE", message)
             output.schema.check(encoded.schema)
             state = "" if parent is None or not parent.state else f',"ts":{_encode_json(parent.state)}'
+            flags = 1 if parent is None else parent.flags
             header = (
-                f'{{"t":"{start}","tp":"00-{trace_id}-{span_id}-01"{state}'
+                f'{{"t":"{start}","tp":"{format_traceparent(trace_id, span_id, flags)}"{state}'
                 f',"e":"{encoded.encoding}"{said}}}'
             ).encode("utf-8", "replace")
             if len(header) > HEADER_BYTES_MAX:
