@@ -22,6 +22,8 @@ export interface Gap {
   readonly lastUnixMs: number;
   /** Nothing later of the same process was taken. */
   readonly isTail: boolean;
+  /** Nothing earlier of it was. */
+  readonly isHead: boolean;
   /** Whose kill explains it. */
   readonly killed: "sender" | "receiver" | undefined;
 }
@@ -117,7 +119,7 @@ function* findGaps(
     const end = next === -1 ? marks.length : next;
     const firstUnixMs = entries[first].atUnixMs;
     const lastUnixMs = entries[end - 1].atUnixMs;
-    const gap = { firstUnixMs, lastUnixMs, isTail: next === -1 };
+    const gap = { firstUnixMs, lastUnixMs, isTail: next === -1, isHead: first === 0 };
     yield { link, count: end - first, ...gap, killed: explain(link, gap, kills) };
     first = marks.indexOf(0, end);
   }
@@ -125,14 +127,17 @@ function* findGaps(
 
 function explain(
   link: FlowLink,
-  { firstUnixMs, lastUnixMs, isTail }: Pick<Gap, "firstUnixMs" | "lastUnixMs" | "isTail">,
+  gap: Pick<Gap, "firstUnixMs" | "lastUnixMs" | "isTail" | "isHead">,
   kills: readonly Kill[],
 ): Gap["killed"] {
+  const { firstUnixMs, lastUnixMs, isTail, isHead } = gap;
   const isOfReceiver = kills.some(
     ({ node, atUnixMs }) =>
       node === link.target &&
       firstUnixMs >= atUnixMs - WAITED_MS_MAX &&
-      lastUnixMs <= atUnixMs + UNTOLD_MS_MAX,
+      lastUnixMs <= atUnixMs + UNTOLD_MS_MAX &&
+      // A sender that began after the kill was told nothing wrong: it had no link yet.
+      !(isHead && firstUnixMs > atUnixMs),
   );
   if (isOfReceiver) return "receiver";
   // What waited in its outbox is the end of all that it sent, however long it waited.

@@ -107,6 +107,11 @@ describe("judge", () => {
     expect(later.gaps).toMatchObject([{ count: 2, killed: undefined }]);
   });
 
+  test("what a sender lost that began after its receiver was killed is no loss of that kill", () => {
+    const { gaps } = judgeOne([sent(4, KILLED_AT + 10)], [taken([2, 3])], "b");
+    expect(gaps).toMatchObject([{ count: 2, isHead: true, killed: undefined }]);
+  });
+
   test("what nobody took at the end is a gap", () => {
     expect(judgeOne([sent(4)], [taken([0])]).gaps).toMatchObject([{ count: 3 }]);
     expect(judgeOne([sent(4)], []).gaps).toMatchObject([{ count: 4 }]);
