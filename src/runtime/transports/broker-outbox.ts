@@ -77,7 +77,7 @@ export class BrokerOutbox implements Outbox {
   async #closeWithin(deadlineMs: number): Promise<void> {
     this.#isClosed = true;
     this.#wake();
-    const deadline = AbortSignal.timeout(deadlineMs);
+    const deadline = AbortSignal.timeout(Math.ceil(deadlineMs));
     try {
       while (this.#unconfirmedMessages > 0) await this.#nextSettled(deadline);
     } catch {
