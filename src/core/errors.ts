@@ -8,6 +8,10 @@ export const ERRORS = {
     httpStatus: 500,
     hint: "stop what listens there, or give another address with --otlp-grpc, --otlp-http or --api",
   },
+  BENCH_FAILED: {
+    httpStatus: 500,
+    hint: "see docs/cli.md for what the benchmark runs, and `dora doctor` for this machine",
+  },
   CANARY_FAILED: { httpStatus: 500, hint: "see docs/cli.md for what the canary looks at" },
   CONFIG_INVALID: {
     httpStatus: 500,
