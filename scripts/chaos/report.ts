@@ -145,7 +145,7 @@ ${faults.length === 0 ? "**All promises held.**" : `**Did not hold:** ${faults.j
 | processes left after \`dora down\` | ${run.processesLeft.length} |
 
 The largest losses, of ${number(judgement.gaps.length)}. A killed receiver takes its queue along and what the socket's buffer had for it: at most ${number(BOUNDS.receiver)} messages of this size. A killed sender takes
-along what waited for a receiver that was away: an outbox of 1 MiB, at most ${number(BOUNDS.sender)}. What is sent while a receiver is started anew waits at its sender, and comes.
+along what waited for a receiver that was away: an outbox of 1 MiB, at most ${number(BOUNDS.sender)}. What a process that has a link sends while its receiver is started anew waits, and comes.
 
 | from, to | messages | sent within ms | with the kill of its |
 | --- | ---: | ---: | --- |
@@ -183,8 +183,12 @@ ${useRows(run.samples).join("\n")}
 `;
 }
 
-function gapRow({ link, count, firstUnixMs, lastUnixMs, killed }: Gap): string {
-  const cells = [number(count), number(lastUnixMs - firstUnixMs), killed ?? "**neither**"];
+function gapRow({ link, count, firstUnixMs, lastUnixMs, killed, isHead }: Gap): string {
+  const cells = [
+    number(count),
+    number(lastUnixMs - firstUnixMs),
+    killed ?? (isHead ? "neither: it had no link yet" : "**neither**"),
+  ];
   return `| ${link.source}, ${link.target} | ${cells.join(" | ")} |`;
 }
 
