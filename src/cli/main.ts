@@ -1,5 +1,6 @@
 import { enableCompileCache } from "node:module";
 import { Command, CommanderError } from "commander";
+import { registerBenchCommand } from "./command-bench.ts";
 import { registerCanaryCommand } from "./command-canary.ts";
 import { registerChangeCommands } from "./command-change.ts";
 import { registerConfigCommands } from "./command-config.ts";
@@ -51,6 +52,7 @@ function createProgram(): Command {
   registerStatusCommands(program);
   registerChangeCommands(program);
   registerNodeCommands(program);
+  registerBenchCommand(program);
   return program;
 }
 

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { Command } from "commander";
 import { expect, test } from "vitest";
+import { registerBenchCommand } from "../../src/cli/command-bench.ts";
 import { registerChangeCommands } from "../../src/cli/command-change.ts";
 import { registerDoctorCommand } from "../../src/cli/command-doctor.ts";
 import { registerExportCommand } from "../../src/cli/command-export.ts";
@@ -40,6 +41,7 @@ test("docs/cli.md names every command and flag of its own, and no others", () =>
   registerNewCommand(program);
   registerProfileCommands(program);
   registerDoctorCommand(program);
+  registerBenchCommand(program);
   const commands = program.commands.flatMap(commandsOf);
   const flags = new Set(commands.flatMap(({ options }) => options.map(({ long }) => long ?? "")));
   const documented = new Set(DOCS.match(/--[a-z][a-z-]+/g));
@@ -47,6 +49,7 @@ test("docs/cli.md names every command and flag of its own, and no others", () =>
   for (const name of ["query", "tail", "export"]) expect(DOCS).toContain(`\`dora logs ${name} [`);
   expect(DOCS).toContain("`dora trace show TRACE_ID`");
   expect(DOCS).toContain("`dora canary`");
+  expect(DOCS).toContain("`dora bench latency` and `dora bench throughput`");
   expect(DOCS).toContain("`dora validate FILE`");
   expect(DOCS).toContain("`dora graph FILE`");
   expect(DOCS).toContain("`dora export [QUERY]`");

@@ -10,7 +10,8 @@ test("a deadline that is no whole number of milliseconds, as what is left of one
       return Promise.resolve();
     },
   };
-  const stats = { sentMessages: 0, sentBytes: 0, droppedMessages: 0, lostMessages: 0 };
+  const sent = { sentMessages: 0, sentBytes: 0 };
+  const stats = { ...sent, droppedMessages: 0, lostMessages: 0, reconnects: 0 };
   const outbox = new BrokerOutbox(sender, { payloadBytesMax: 1024, stats });
   outbox.send(Buffer.alloc(1), Buffer.alloc(1));
   await outbox.close(4.999952061);
