@@ -1,6 +1,7 @@
 import { AppError } from "../../core/errors.ts";
 import { GUARANTEES } from "../transports/guarantees.ts";
 import { checkMessage } from "../transports/payload.ts";
+import { Deque } from "./deque.ts";
 import {
   CLOSE_TIMEOUT_MS,
   type Inbox,
@@ -76,7 +77,7 @@ class LocalLink implements InboxLink {
   readonly #receiver: LinkReceiver;
   readonly #onClosed: () => void;
   #outbox: LocalOutbox | undefined;
-  #waiting: Waiting[] = [];
+  #waiting = new Deque<Waiting>();
   #waitingBytes = 0;
   #isPaused = false;
   #isClosed = false;
@@ -116,10 +117,13 @@ class LocalLink implements InboxLink {
     this.#isPaused = true;
   }
 
+  /** What waits comes a little later: who resumes may be in the middle of taking a message. */
   resume(): void {
     this.#isPaused = false;
-    this.#giveWaiting();
-    this.#outbox?.onRoom();
+    queueMicrotask(() => {
+      this.#giveWaiting();
+      this.#outbox?.onRoom();
+    });
   }
 
   recycle(): void {
@@ -149,16 +153,14 @@ class LocalLink implements InboxLink {
     if (isEnd) this.#receiver.onEnd?.();
   }
 
+  /** A receiver that is full pauses again. */
   #giveWaiting(): void {
-    let count = 0;
-    for (const message of this.#waiting) {
-      // A receiver that is full pauses again.
-      if (this.#isPaused) break;
+    while (!this.#isPaused) {
+      const message = this.#waiting.shift();
+      if (message === undefined) return;
       this.#waitingBytes -= sizeOf(message);
       this.#give(message);
-      count++;
     }
-    this.#waiting.splice(0, count);
   }
 
   #give({ header, payload }: Waiting): void {
@@ -168,7 +170,7 @@ class LocalLink implements InboxLink {
   }
 
   #dropWaiting(): void {
-    this.#waiting = [];
+    this.#waiting = new Deque();
     this.#waitingBytes = 0;
   }
 }
