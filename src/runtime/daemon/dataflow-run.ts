@@ -6,6 +6,7 @@ import type { NodeConfig } from "../protocol/node-messages.ts";
 import type { DataflowState, DataflowStatus, NodeEnd } from "../protocol/status.ts";
 import { makeRunFolder } from "./daemon-folder.ts";
 import { summariseFailure } from "./failure-summary.ts";
+import { HeldStarts } from "./held-starts.ts";
 import { Introductions } from "./introductions.ts";
 import type { LaunchOptions } from "./launch.ts";
 import { Launch } from "./launch.ts";
@@ -44,6 +45,7 @@ export class DataflowRun implements NodeRunOwner<NodeRun> {
   readonly #report: RunReport;
   readonly #context: RunContext;
   readonly #watch: RunWatch;
+  readonly #heldStarts: HeldStarts;
   readonly #startedAtUnixMs: number;
   readonly #linkToken = randomBytes(16).toString("hex");
   readonly #buildAbort = new AbortController();
@@ -81,6 +83,7 @@ export class DataflowRun implements NodeRunOwner<NodeRun> {
       emit: (event) => this.#report.emit(event),
     });
     this.#watch = new RunWatch(this, dataflow, context);
+    this.#heldStarts = new HeldStarts(this.links, context.timers, (node) => this.#begin(node));
   }
 
   get dataflow(): { readonly id: string; readonly name: string } {
@@ -142,10 +145,7 @@ export class DataflowRun implements NodeRunOwner<NodeRun> {
   stop(options: { readonly graceMs?: number; readonly force: boolean }): void {
     this.#isStopping = true;
     this.#buildAbort.abort();
-    this.#report.log(
-      "info",
-      options.force ? "The dataflow is being killed." : "The dataflow is being stopped.",
-    );
+    this.#report.log("info", `The dataflow is being ${options.force ? "killed" : "stopped"}.`);
     for (const node of this.nodes.values()) {
       if (options.force) node.stopByForce();
       else node.stop(options.graceMs ?? node.spec.finishGraceMs);
@@ -216,7 +216,7 @@ export class DataflowRun implements NodeRunOwner<NodeRun> {
 
   onListening(node: NodeRun): void {
     this.links.onListening(node);
-    if (this.#isStarted) this.#begin(node);
+    if (this.#isStarted) this.#heldStarts.onListening(node);
     else this.#tryStart();
   }
 
@@ -231,8 +231,7 @@ export class DataflowRun implements NodeRunOwner<NodeRun> {
         break;
       case "link-failed": {
         const text = message.message.slice(0, LINK_TEXT_LENGTH_MAX);
-        const attributes = { "dora.node.id": node.id, "dora.link": message.link };
-        this.#report.log("error", `A link failed: ${text}.`, attributes);
+        this.#report.linkFailed(node, message.link, text);
         this.links.onLinkFailed(message.link, text);
         break;
       }
@@ -249,6 +248,7 @@ export class DataflowRun implements NodeRunOwner<NodeRun> {
     }
     if (node.isEnded || node.isDynamic) this.links.onEnded(node);
     if (node.state === "failed" && !this.#isStarted && !this.#isStopping) this.#failStart(node);
+    this.#heldStarts.onChange();
     this.#hurry();
     this.#tryStart();
     this.#publish();
@@ -385,12 +385,7 @@ export class DataflowRun implements NodeRunOwner<NodeRun> {
     const isStopped = this.#isStopping || all.every((node) => node.state === "stopped");
     const ending: DataflowState = isStopped ? "stopped" : "completed";
     this.#state = failure === undefined ? ending : "failed";
-    this.#report.log(failure === undefined ? "info" : "error", `The dataflow is ${this.#state}.`);
-    this.#report.emit({
-      type: "dataflow",
-      state: this.#state,
-      ...(failure === undefined ? {} : { failure }),
-    });
+    this.#report.ended(this.#state, failure);
     rmSync(this.#runFolder, { recursive: true, force: true });
     this.#ended.resolve();
   }

@@ -1,3 +1,4 @@
+import type { DataflowState, FailureSummary } from "../protocol/status.ts";
 import type { NodeRun } from "./node-run.ts";
 import type { EventBody, RunContext } from "./run-context.ts";
 import { unixMs } from "./run-context.ts";
@@ -27,6 +28,16 @@ export class RunReport {
       "dora.dataflow.name": this.#dataflow.name,
       ...attributes,
     });
+  }
+
+  ended(state: DataflowState, failure: FailureSummary | undefined): void {
+    this.log(failure === undefined ? "info" : "error", `The dataflow is ${state}.`);
+    this.emit({ type: "dataflow", state, ...(failure === undefined ? {} : { failure }) });
+  }
+
+  linkFailed(node: NodeRun, link: string, message: string): void {
+    const attributes = { "dora.node.id": node.id, "dora.link": link };
+    this.log("error", `A link failed: ${message}.`, attributes);
   }
 
   nodeChanged(node: NodeRun): void {

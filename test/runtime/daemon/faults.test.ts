@@ -160,6 +160,30 @@ describe("restarts", () => {
     expect(it.told("first").filter(({ type }) => type === "connect")).toHaveLength(1);
   });
 
+  test("a sender that is started while its receiver is begins once that one listens", async () => {
+    const it = await openDaemon();
+    const mark = join(it.folder, "mark");
+    const id = await it.start(`
+nodes:
+  - id: sender
+    path: ${PROTOCOL_NODE}
+    inputs: { tick: dora/timer/millis/100 }
+    outputs: [a]
+  - id: receiver
+    path: ${PROTOCOL_NODE}
+    args: "exit-once:${mark}"
+    inputs: { in: sender/a }
+    restart_policy: on-failure
+    restart_delay: 1
+`);
+    await it.until(() => it.node(id, "receiver").state === "restarting");
+    await it.daemon.handle({ method: "restart-node", dataflow: id, node: "sender" });
+    await it.until(() => it.told("sender").filter(({ type }) => type === "start").length === 2);
+    const last = it.told("sender").slice(-3);
+    expect(last.map(({ type }) => type)).toEqual(["welcome", "connect", "start"]);
+    expect(it.node(id, "receiver")).toMatchObject({ restarts: 1 });
+  });
+
   test("end with the limit; the dataflow fails", async () => {
     const it = await openDaemon();
     const id = await it.start(`
