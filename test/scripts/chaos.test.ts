@@ -17,7 +17,7 @@ const KILLED_AT = 20_000;
 
 /** A message each 10 ms from `fromMs` on. */
 function sent(count: number, fromMs = 0, incarnation = 1): ProcessLedger {
-  const entries = Array.from({ length: count }, (_, sequence) => ({
+  const entries = Array.from({ length: count }, (_, sequence): LedgerEntry => ({
     kind: SENT,
     input: 0,
     queued: 0,
