@@ -1,7 +1,7 @@
 /** `dora daemon` and `dora up` where something is in the way, as real processes. */
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
 import { createServer } from "node:net";
+import { basename } from "node:path";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import type { CliProcess } from "../cli-process.ts";
 import { runCli, startCli } from "../cli-process.ts";
@@ -83,7 +83,7 @@ test("a port that another program has is named with that program; what was start
       stdout: expect.stringMatching(/^✔ telemetry \[started in .+\n$/) as unknown,
     });
     expect(stderr).toBe(
-      `cannot start coordinator: port ${port} is taken by ${readFileSync("/proc/self/comm", "utf8").trim()} (pid ${process.pid})\nhint: stop that program, or give another address: see docs/cli.md, "dora up"\n`,
+      `cannot start coordinator: port ${port} is taken by ${basename(process.execPath)} (pid ${process.pid})\nhint: stop that program, or give another address: see docs/cli.md, "dora up"\n`,
     );
     const down = await runCli(["down"], { env: machine.env });
     expect(down).toMatchObject({ code: 0, stdout: "stopped telemetry\n" });
