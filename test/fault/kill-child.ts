@@ -106,7 +106,20 @@ function opened(): EmbeddedStore {
   return store;
 }
 
+/** What is there, and the counts of the same moment: again, where something expired meanwhile. */
 async function read(from: EmbeddedStore, fromUnixMs: number): Promise<Found> {
+  for (;;) {
+    const expiredBefore = expiredCount(from);
+    const found = await readOnce(from, fromUnixMs);
+    if (expiredCount(from) === expiredBefore) return found;
+  }
+}
+
+function expiredCount(from: EmbeddedStore): number {
+  return Object.values(from.counters()).reduce((sum, { expired }) => sum + expired, 0);
+}
+
+async function readOnce(from: EmbeddedStore, fromUnixMs: number): Promise<Found> {
   const numbers: number[] = [];
   const strangers: string[] = [];
   for (const signal of ["logs", "traces"] as const) {

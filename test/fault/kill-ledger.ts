@@ -33,6 +33,8 @@ const Entry = z.strictObject({
   merged: Count,
   segments: Count,
   seconds: z.number().nonnegative(),
+  /** What somebody has found out about it since. */
+  note: z.string().exactOptional(),
 });
 export type KillEntry = z.infer<typeof Entry>;
 
@@ -138,6 +140,9 @@ export function describeLedger(entries: readonly KillEntry[]): string {
     "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",
     ...parts,
     "",
+    ...entries.flatMap(({ began, note }) =>
+      note === undefined ? [] : [`- ${began.slice(0, 16).replace("T", " ")}: ${note}`, ""],
+    ),
   ].join("\n");
 }
 
