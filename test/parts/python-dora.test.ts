@@ -38,7 +38,8 @@ describe.skipIf(pandas.path === undefined)(`Python nodes with pyarrow (${pandas.
         await it.until(
           () =>
             isSeen.test(it.telemetry.output("sink")) &&
-            it.telemetry.output("transform").includes("stderr line é ☃ at 7\n"),
+            it.telemetry.output("transform").includes("stderr line é ☃ at 7\n") &&
+            it.telemetry.nodeLogs.includes("node.log_warn call"),
         );
         await it.daemon.handle({ method: "stop", dataflow: id, graceMs: 5000, force: false });
         expect(await ended(it, id)).toBe("stopped");
