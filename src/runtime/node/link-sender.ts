@@ -73,13 +73,18 @@ export class LinkSender {
 
   /** Waits for what waits and for the other end to have taken all of it, so long at most. */
   async close(deadlineMs: number): Promise<void> {
-    const timer = setTimeout(() => this.giveUp(), deadlineMs);
+    let isOver = false;
+    const timer = setTimeout(() => {
+      isOver = true;
+      this.giveUp();
+    }, deadlineMs);
     const startMs = performance.now();
     this.#isClosing = true;
     await this.#waiting;
     clearTimeout(timer);
     const isGivenUp = this.#givingUp.signal.aborted && !this.#connection.isConnected;
-    const restMs = Math.max(0, deadlineMs - (performance.now() - startMs));
+    // A timer may fire a little before its time by the clock.
+    const restMs = isOver ? 0 : Math.max(0, deadlineMs - (performance.now() - startMs));
     await this.#outbox.close(isGivenUp ? 0 : restMs);
     this.giveUp();
   }
