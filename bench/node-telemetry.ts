@@ -95,6 +95,7 @@ const NOBODY: RunTelemetry = {
     log: () => {},
     hops: () => {},
     gauges: () => {},
+    inputAdded: () => {},
     usage: () => {},
     rates: () => ({
       inputPerSecond: 0,

@@ -45,6 +45,7 @@ class Output implements RunTelemetry {
       log: () => {},
       hops: () => {},
       gauges: () => {},
+      inputAdded: () => {},
       usage: () => {},
       rates: () => RATES,
       ended: () => {},

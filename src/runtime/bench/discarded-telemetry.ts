@@ -31,6 +31,7 @@ export class DiscardedTelemetry implements RunTelemetry {
       log: () => {},
       hops: () => {},
       gauges: () => {},
+      inputAdded: () => {},
       usage: () => {},
       rates: () => RATES,
       ended: () => {},

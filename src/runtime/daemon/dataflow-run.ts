@@ -11,6 +11,7 @@ import { Introductions } from "./introductions.ts";
 import type { LaunchOptions } from "./launch.ts";
 import { Launch } from "./launch.ts";
 import type { NodeCommand } from "./node-command.ts";
+import { LinkWords } from "./link-words.ts";
 import { nodeConfig } from "./node-config.ts";
 import type { Admission, Hello, NodeConnection } from "./node-connection.ts";
 import type { LinkMessage, NodeRunOwner } from "./node-owner.ts";
@@ -27,8 +28,6 @@ export interface DataflowRunOptions extends Omit<LaunchOptions, "folder"> {
 
 /** Of lines that a node that did not connect has printed. */
 const SHOWN_LINES = 3;
-/** Of what a node says of a link; it goes on to others. */
-const LINK_TEXT_LENGTH_MAX = 2000;
 
 /**
  * A dataflow from its start to its end. All goes on in the daemon's thread, by messages, ends of processes
@@ -42,6 +41,7 @@ export class DataflowRun implements NodeRunOwner<NodeRun> {
   readonly folder: string;
   readonly nodes: ReadonlyMap<string, NodeRun>;
   readonly links: Introductions;
+  readonly #words: LinkWords;
   readonly #report: RunReport;
   readonly #context: RunContext;
   readonly #watch: RunWatch;
@@ -81,6 +81,12 @@ export class DataflowRun implements NodeRunOwner<NodeRun> {
     this.links = new Introductions(linksOf(dataflow), this.nodes, {
       clock: context.clock,
       emit: (event) => this.#report.emit(event),
+    });
+    this.#words = new LinkWords({
+      links: this.links,
+      report: this.#report,
+      timers: context.timers,
+      onFinished: () => this.#hurry(),
     });
     this.#watch = new RunWatch(this, dataflow, context);
     this.#heldStarts = new HeldStarts(this.links, context.timers, (node) => this.#begin(node));
@@ -221,22 +227,7 @@ export class DataflowRun implements NodeRunOwner<NodeRun> {
   }
 
   onMessage(node: NodeRun, message: LinkMessage): void {
-    switch (message.type) {
-      case "outputs-closed":
-        this.links.onOutputsClosed(node, message.outputs);
-        break;
-      case "finished":
-        this.links.onOutputsClosed(node, []);
-        this.#hurry();
-        break;
-      case "link-failed": {
-        const text = message.message.slice(0, LINK_TEXT_LENGTH_MAX);
-        this.#report.linkFailed(node, message.link, text);
-        this.links.onLinkFailed(message.link, text);
-        break;
-      }
-      case "input-closed":
-    }
+    this.#words.take(node, message);
   }
 
   onGone(node: NodeRun): void {

@@ -11,8 +11,12 @@ const BROKERS: ReadonlySet<string> = new Set(["redis", "mqtt"]);
 interface LinkRun {
   readonly link: Link;
   beganMs: number;
-  /** Its sender has ended, and does not come again by itself. */
+  /** Its sender has closed it or has ended, and does not come again by itself. */
   isClosed: boolean;
+  /** Its receiver has taken all that a sender sent that closed it. */
+  isDrained: boolean;
+  /** Its receiver was told that it is closed. */
+  isTold: boolean;
   /** Which process was told of which, and where: not to be told again. */
   introduced: string;
 }
@@ -52,8 +56,11 @@ export class Introductions {
   onListening(node: NodeRun): void {
     const runs = this.#all(({ source, target }) => isOf(node, source) || isOf(node, target));
     for (const run of runs) {
-      if (!isOf(node, run.link.source) || !run.isClosed) continue;
+      if (!isOf(node, run.link.source)) continue;
+      run.isDrained = false;
+      if (!run.isClosed) continue;
       run.isClosed = false;
+      run.isTold = false;
       const { target } = run.link;
       this.#nodes.get(target.node)?.send({ type: "input-recovered", input: target.input });
     }
@@ -67,12 +74,20 @@ export class Introductions {
     }
   }
 
-  /** A node closed some of its outputs, or all; the transport tells its receivers, where it can. */
+  /** A node closed some of its outputs, or all. Its receivers are told once they have taken everything. */
   onOutputsClosed(node: NodeRun, outputs: readonly string[]): void {
     const isMeant = (output: string): boolean => outputs.length === 0 || outputs.includes(output);
     for (const run of this.#all(({ source }) => isOf(node, source) && isMeant(source.output))) {
       run.isClosed = true;
-      if (BROKERS.has(run.link.transport.kind)) this.#closeInput(run);
+      if (run.isDrained || BROKERS.has(run.link.transport.kind)) this.#closeInput(run);
+    }
+  }
+
+  /** A receiver has taken everything of a link that its sender closed: perhaps until it is started again. */
+  onDrained(node: NodeRun, input: string): void {
+    for (const run of this.#all(({ target }) => isOf(node, target) && target.input === input)) {
+      run.isDrained = true;
+      if (run.isClosed) this.#closeInput(run);
     }
   }
 
@@ -80,7 +95,6 @@ export class Introductions {
   onEnded(node: NodeRun): void {
     for (const run of this.#all(({ source }) => isOf(node, source))) {
       run.isClosed = true;
-      // Again, where the transport or the node has told it before: an end is an end.
       this.#closeInput(run);
     }
     for (const run of this.#all(({ target }) => isOf(node, target))) {
@@ -142,7 +156,7 @@ export class Introductions {
 
   #put(link: Link): LinkRun {
     const beganMs = this.#clock.monotonicMs();
-    const run: LinkRun = { link, beganMs, isClosed: false, introduced: "" };
+    const run = { link, beganMs, isClosed: false, isDrained: false, isTold: false, introduced: "" };
     this.#links.set(link.id, run);
     return run;
   }
@@ -180,7 +194,10 @@ export class Introductions {
     for (const [sender, links] of bySender) sender.send({ type: "connect", links });
   }
 
-  #closeInput({ link: { target } }: LinkRun): void {
+  #closeInput(run: LinkRun): void {
+    if (run.isTold) return;
+    run.isTold = true;
+    const { target } = run.link;
     this.#nodes.get(target.node)?.send({ type: "input-closed", input: target.input });
   }
 

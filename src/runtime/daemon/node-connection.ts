@@ -4,6 +4,7 @@ import type { Logger } from "../../telemetry/logger.ts";
 import { encodeJsonFrame, FRAME_HOPS, FRAME_JSON, FrameReader } from "../protocol/frames.ts";
 import type { DaemonMessage, NodeMessage } from "../protocol/node-messages.ts";
 import { readNodeMessage } from "./node-message-schema.ts";
+import type { Timers } from "./timers.ts";
 
 export type Hello = Extract<NodeMessage, { readonly type: "hello" }>;
 /** What a node says after it was let in. */
@@ -30,6 +31,8 @@ export interface NodeConnectionOptions {
 
 /** Who connects and says nothing is cut off. */
 export const HELLO_TIMEOUT_MS = 10_000;
+/** From the end of a process to the last of what its connection says. */
+const LAST_WORDS_MS = 300;
 /** What waits for a node that does not read; past it the connection is closed. */
 const SEND_BYTES_MAX = 16 * 1024 * 1024;
 
@@ -45,6 +48,7 @@ export class NodeConnection {
   /** For the log: who it said it is. */
   #name = "";
   #unknownTypes = new Set<string>();
+  readonly #closed = Promise.withResolvers<void>();
 
   constructor(socket: Socket, options: NodeConnectionOptions) {
     this.#socket = socket;
@@ -55,7 +59,16 @@ export class NodeConnection {
     socket.on("close", () => {
       this.#receiver?.onClose();
       this.#options.onClose(this);
+      this.#closed.resolve();
     });
+  }
+
+  /** Resolves when all that it said was taken, and nothing follows; or after `LAST_WORDS_MS`. */
+  async lastWords(timers: Timers): Promise<void> {
+    const late = Promise.withResolvers<void>();
+    const cancel = timers.after(LAST_WORDS_MS, late.resolve);
+    await Promise.race([this.#closed.promise, late.promise]);
+    cancel();
   }
 
   /** Sends a message; a closed connection takes it in silence, since its node is told again at its next hello. */

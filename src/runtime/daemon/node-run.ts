@@ -1,4 +1,3 @@
-import { randomBytes, timingSafeEqual } from "node:crypto";
 import { errorMessage } from "../../core/errors.ts";
 import type { DataflowInput, DataflowNode } from "../dataflow/dataflow.ts";
 import type { DaemonMessage, InboxAddress, Parameters } from "../protocol/node-messages.ts";
@@ -7,10 +6,12 @@ import type { NodeEnd, NodeState } from "../protocol/status.ts";
 import type { NodeCommand } from "./node-command.ts";
 import type { Admission, AdmittedMessage, Hello, NodeConnection } from "./node-connection.ts";
 import { nodeEnd } from "./node-end.ts";
+import { nodeIdentity } from "./node-identity.ts";
 import { NodeGaugesReading } from "./node-gauges.ts";
 import type { NodeRunOwner } from "./node-owner.ts";
 import type { ProcessEnd } from "./node-process.ts";
 import { NodeProcess } from "./node-process.ts";
+import { NodeToken } from "./node-token.ts";
 import { OutputTail } from "./output-tail.ts";
 import { RestartBudget } from "./restart-budget.ts";
 import type { RunContext } from "./run-context.ts";
@@ -54,7 +55,7 @@ export class NodeRun {
   #process: NodeProcess | undefined;
   #connection: NodeConnection | undefined;
   #helloPid: number | undefined;
-  #token = "";
+  readonly #token = new NodeToken();
   #stderr = new OutputTail();
   #intention: Intention | undefined;
   /** Why the daemon killed it. */
@@ -113,6 +114,12 @@ export class NodeRun {
     return this.#isFinished;
   }
 
+  /** Whether its process is followed by another one, as far as that is known before its end. */
+  get mayComeAgain(): boolean {
+    if (this.isDynamic || this.#intention === "stop") return false;
+    return this.#intention === "restart" || this.spec.restart.policy !== "never";
+  }
+
   lastStderr(): readonly string[] {
     return this.#stderr.lines();
   }
@@ -128,8 +135,7 @@ export class NodeRun {
   }
 
   start(command: NodeCommand): void {
-    const token = randomBytes(16).toString("hex");
-    this.#token = token;
+    const token = this.#token.renew();
     this.epoch += 1;
     this.hasBegun = false;
     this.#stderr = new OutputTail();
@@ -150,7 +156,7 @@ export class NodeRun {
           if (stream === "stderr") this.#stderr.add(chunk);
           this.telemetry?.output(stream, chunk);
         },
-        onEnd: (end) => this.#onProcessEnd(end, command),
+        onEnd: (end) => void this.#lastWords().then(() => this.#onProcessEnd(end, command)),
       });
     } catch (error) {
       this.failForGood(`cannot be started: ${errorMessage(error)}`);
@@ -234,7 +240,7 @@ export class NodeRun {
       this.#beginTelemetry(hello.pid);
       this.end = undefined;
       this.#isFinished = false;
-    } else if (this.#process === undefined || !isSame(hello.token, this.#token)) {
+    } else if (this.#process === undefined || !this.#token.isShownBy(hello.token)) {
       return refused(`node ${this.id} was not started with this token: it may be an older process`);
     }
     const previous = this.#connection;
@@ -323,6 +329,12 @@ export class NodeRun {
     this.#cancelTimer = this.#context.timers.after(graceMs, () => connection.close());
   }
 
+  /** What was said at its end is read first: by itself, or by the gateway, which stands in for it and lives on. */
+  async #lastWords(): Promise<void> {
+    if (this.#connection === undefined || this.#isFinished) return;
+    await this.#connection.lastWords(this.#context.timers);
+  }
+
   #onProcessEnd(processEnd: ProcessEnd, command: NodeCommand): void {
     const pid = this.#process?.pid;
     if (pid !== undefined) this.#context.record.remove(pid);
@@ -377,24 +389,11 @@ export class NodeRun {
 
   #beginTelemetry(pid: number): void {
     this.gauges.clear();
-    this.telemetry = this.#context.telemetry.nodeStarted(
-      {
-        dataflow: this.#owner.dataflow,
-        node: { id: this.id, name: this.spec.name },
-        inputs: this.inputs.map((input) => input.id),
-        outputs: this.spec.outputs.map((output) => output.id),
-      },
-      pid,
-    );
+    const identity = nodeIdentity(this, this.#owner.dataflow);
+    this.telemetry = this.#context.telemetry.nodeStarted(identity, pid);
   }
 }
 
 function refused(message: string): Admission {
   return { status: "refused", message };
-}
-
-function isSame(given: string, expected: string): boolean {
-  const left = Buffer.from(given);
-  const right = Buffer.from(expected);
-  return left.length === right.length && timingSafeEqual(left, right);
 }

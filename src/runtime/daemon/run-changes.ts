@@ -67,6 +67,7 @@ export function connectLink(run: DataflowRun, { source, target }: LinkRequest): 
     inputTimeoutMs: undefined,
   } as const;
   receiver.inputs = [...receiver.inputs, input];
+  receiver.telemetry?.inputAdded(input.id);
   // The receiver lets the link in before its sender is told: it says anew that it listens.
   receiver.send({ type: "input-added", input: inputConfig(receiver.id, input) });
   const { queueSize, queuePolicy } = input;

@@ -102,7 +102,10 @@ export class DaemonLink {
     return true;
   }
 
-  /** Closes once what was sent is with the system, or the deadline is over. */
+  /**
+   * Closes once the daemon has read what was sent, or the deadline is over. One that answers on a connection
+   * that is gone already would lose what it has not read of it.
+   */
   async close(deadlineMs: number): Promise<void> {
     const socket = this.#socket;
     const wasOpen = this.#state === "welcome";
@@ -113,12 +116,11 @@ export class DaemonLink {
     if (wasOpen) {
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, deadlineMs);
-        const settle = (): void => {
+        socket.once("close", () => {
           clearTimeout(timer);
           resolve();
-        };
-        socket.once("close", settle);
-        socket.end(settle);
+        });
+        socket.end();
       });
     }
     socket.destroy();

@@ -23,7 +23,7 @@ export interface InputSetup {
   readonly clock: Clock;
   readonly scheduler: Scheduler;
   readonly linkToken: string;
-  /** An input's sender has closed it. */
+  /** An input's sender has closed it: the daemon knows whether it comes again. */
   readonly onEnded: (input: string) => void;
 }
 
@@ -175,11 +175,7 @@ export class NodeInputs {
         isConfirmed
           ? new Promise((done) => receive({ header, payload, topic, done }))
           : receive({ header, payload, topic }),
-      onEnd: () => {
-        watch?.stop();
-        events.closeInput(queue, "ended");
-        onEnded(queue.config.id);
-      },
+      onEnd: () => onEnded(queue.config.id),
       onConnection: (isConnected) => {
         input.isConnected = isConnected;
       },

@@ -38,7 +38,7 @@ export type NodeMessage =
   | { readonly type: "listening"; readonly inboxes: readonly InboxAddress[] }
   | { readonly type: "log"; readonly records: readonly NodeLogRecord[] }
   | { readonly type: "gauges"; readonly gauges: NodeGauges }
-  /** An input's last sender has closed it. */
+  /** An input's sender has closed it, and everything was received: the daemon says `input-closed`, unless the sender comes again. */
   | { readonly type: "input-closed"; readonly input: string }
   /** A link broke, or cannot be made: the daemon decides who is told what. */
   | { readonly type: "link-failed"; readonly link: string; readonly message: string }
@@ -63,7 +63,7 @@ export type DaemonMessage =
     }
   | { readonly type: "input-added"; readonly input: InputConfig }
   | { readonly type: "input-removed"; readonly input: string }
-  /** Its sender ended without closing it, or was disconnected. */
+  /** Nothing follows on it, for now: its sender has closed it or ended, or was disconnected. */
   | { readonly type: "input-closed"; readonly input: string }
   | { readonly type: "input-recovered"; readonly input: string }
   | {

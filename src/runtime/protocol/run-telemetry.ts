@@ -8,6 +8,8 @@ export interface NodeIdentity {
   /** Inputs and outputs in the order of the node's configuration: hops name them by index. */
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
+  /** Records below it are passed over; as in the dataflow file. */
+  readonly minLogLevel?: string;
 }
 
 /**
@@ -31,6 +33,8 @@ export interface NodeTelemetry {
   /** A frame of hops, as `hops.ts` lays it out; valid during the call. */
   hops(body: Buffer): void;
   gauges(gauges: NodeGauges): void;
+  /** An input was added while its process runs: hops name it by the next index. */
+  inputAdded(input: string): void;
   /** The process's use of the machine, once a second. */
   usage(cpuCores: number, memoryBytes: number): void;
   rates(): NodeRates;

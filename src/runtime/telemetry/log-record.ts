@@ -121,6 +121,11 @@ export function severityOf(level: LogLevel): number {
   return SEVERITIES[level];
 }
 
+/** Of a level as a dataflow file has it; 0 of one that is below all, such as `stdout`. */
+export function severityOfLevel(level: string): number {
+  return Object.entries(SEVERITIES).find(([name]) => name === level)?.[1] ?? 0;
+}
+
 /** About what a record takes in memory, for the queue's limit. */
 export function recordBytes(record: ReadableLogRecord): number {
   const body = typeof record.body === "string" ? record.body.length : 0;

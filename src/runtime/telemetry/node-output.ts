@@ -24,7 +24,7 @@ export class NodeOutput {
   readonly #lastMs = { stdout: 0, stderr: 0 };
   readonly #hops: HandledHops;
   /** False for a node without inputs, which handles nothing. */
-  readonly #isHeld: boolean;
+  #isHeld: boolean;
   readonly #emit: EmitOutput;
   #held: HeldRecord[] = [];
 
@@ -41,6 +41,11 @@ export class NodeOutput {
       lines: stdout.cut.lines + stderr.cut.lines,
       bytes: stdout.cut.bytes + stderr.cut.bytes,
     };
+  }
+
+  /** The node has got an input: from now on it handles something. */
+  hold(): void {
+    this.#isHeld = true;
   }
 
   push(stream: OutputStream, chunk: Buffer, nowUnixNs: bigint, nowMs: number): void {

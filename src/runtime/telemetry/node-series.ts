@@ -86,6 +86,11 @@ export class NodeSeries {
     this.connections = 0;
   }
 
+  /** An input was added while the process runs. */
+  inputAdded(input: string): void {
+    this.#inputsByPort.push(this.#input(input));
+  }
+
   processEnded(restarts: number): void {
     this.restarts = restarts;
     this.connections = 0;

@@ -5,7 +5,7 @@ import type { NodeGauges, NodeLogRecord } from "../protocol/node-messages.ts";
 import type { NodeIdentity, NodeTelemetry } from "../protocol/run-telemetry.ts";
 import type { NodeRates } from "../protocol/status.ts";
 import { HandledHops } from "./handled-hops.ts";
-import { fromNode, fromOutput, SEVERITY_ERROR } from "./log-record.ts";
+import { fromNode, fromOutput, SEVERITY_ERROR, severityOfLevel } from "./log-record.ts";
 import type { LogScopes } from "./log-record.ts";
 import { NodeOutput } from "./node-output.ts";
 import type { NodeSeries } from "./node-series.ts";
@@ -28,16 +28,18 @@ export interface NodeTelemetryParts {
 /** What is told of one process of a node, from its start to its end. */
 export class ProcessTelemetry implements NodeTelemetry {
   readonly series: NodeSeries;
-  readonly #parts: NodeTelemetryParts;
+  readonly #severityMin: number;
+  #parts: NodeTelemetryParts;
   readonly #hops = new HandledHops();
   readonly #output: NodeOutput;
 
   constructor(parts: NodeTelemetryParts) {
     this.#parts = parts;
     this.series = parts.series;
+    this.#severityMin = severityOfLevel(parts.identity.minLogLevel ?? "");
     const isHeld = parts.identity.inputs.length > 0;
     this.#output = new NodeOutput(this.#hops, isHeld, (record, hop) => {
-      this.#emit(fromOutput(parts, record, hop));
+      this.#emit(fromOutput(this.#parts, record, hop));
     });
   }
 
@@ -68,6 +70,16 @@ export class ProcessTelemetry implements NodeTelemetry {
     this.series.gauges(gauges);
   }
 
+  inputAdded(input: string): void {
+    const { identity } = this.#parts;
+    this.#parts = {
+      ...this.#parts,
+      identity: { ...identity, inputs: [...identity.inputs, input] },
+    };
+    this.series.inputAdded(input);
+    this.#output.hold();
+  }
+
   usage(cpuCores: number, memoryBytes: number): void {
     this.series.cpuCores = cpuCores;
     this.series.memoryBytes = memoryBytes;
@@ -91,6 +103,7 @@ export class ProcessTelemetry implements NodeTelemetry {
 
   #emit(record: ReadableLogRecord): void {
     const severity: number = record.severityNumber ?? 0;
+    if (severity < this.#severityMin) return;
     if (severity >= SEVERITY_ERROR) this.series.errors.log += 1;
     this.#parts.emitLog(record);
   }

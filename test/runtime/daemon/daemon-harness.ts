@@ -64,6 +64,7 @@ export class RecordingTelemetry implements RunTelemetry {
       },
       hops: (body) => (this.hopBytes += body.length),
       gauges: () => {},
+      inputAdded: () => {},
       usage: (cpuCores, memoryBytes) => this.usages.push({ node: id, cpuCores, memoryBytes }),
       rates: () => this.rates,
       ended: () => this.ended.push(id),

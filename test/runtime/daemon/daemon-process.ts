@@ -30,6 +30,7 @@ const daemon = await Daemon.open({
       log: () => {},
       hops: () => {},
       gauges: () => {},
+      inputAdded: () => {},
       usage: () => {},
       ended: () => {},
       rates: () => RATES,

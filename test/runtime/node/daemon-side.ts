@@ -209,6 +209,8 @@ export class DaemonSide {
     if (side === undefined) throw new Error(`${message.type} before hello`);
     side.messages.push(message);
     if (message.type === "listening") this.#introduce();
+    // Who closes an output does not come again here.
+    if (message.type === "input-closed") side.say(message);
     return side;
   }
 }

@@ -88,3 +88,37 @@ nodes:
   await it.until(() => it.node(id, "sender").state === "stopped");
   expect(it.telemetry.output("sender")).toContain("stop manual");
 });
+
+test.each(["always", "on-failure"])(
+  "a sender that closes its links and is started again ends nobody's input: %s",
+  async (policy) => {
+    const it = await openDaemon();
+    it.file(
+      "sender.mjs",
+      `import { existsSync, writeFileSync } from "node:fs";
+      import { Node } from "${LIBRARY}";
+      const isSecond = existsSync("began");
+      writeFileSync("began", "");
+      await using node = await Node.connect();
+      await node.sendOutput("out", Buffer.from(isSecond ? "second" : "first"));
+      if (isSecond) await node.next();
+      else if (${policy === "on-failure"}) throw new Error("the links are closed by this");`,
+    );
+    it.file(
+      "printer.mjs",
+      PROGRAM(`if (event.type === "input") console.log(event.bytes().toString());`),
+    );
+    const id = await it.start(`
+nodes:
+  - { id: sender, path: sender.mjs, outputs: [out], restart_policy: ${policy}, restart_delay: 0 }
+  - { id: printer, path: printer.mjs, inputs: { in: sender/out } }
+`);
+    await it.until(() => it.telemetry.output("printer").includes("second"));
+    expect(it.node(id, "sender").restarts).toBe(1);
+    const told = it.telemetry.output("printer").split("\n").slice(0, -1);
+    expect(told.toSorted()).toEqual(["first", "node-restarted sender", "second"]);
+    await it.daemon.handle({ method: "stop-node", dataflow: id, node: "sender" });
+    await it.until(() => it.status(id).state === "stopped" || it.status(id).state === "completed");
+    expect(it.telemetry.output("printer")).toMatch(/input-closed in\nstop all-inputs-closed\n$/);
+  },
+);

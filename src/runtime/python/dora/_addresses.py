@@ -103,9 +103,9 @@ def _is_answered(path: str) -> bool:
     return True
 
 
-def shut(sock: socket.socket) -> None:
+def shut(sock: socket.socket, how: int = socket.SHUT_RDWR) -> None:
     """Ends a connection that another thread reads; that thread closes it."""
     try:
-        sock.shutdown(socket.SHUT_RDWR)
+        sock.shutdown(how)
     except OSError:
         return

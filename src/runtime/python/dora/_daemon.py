@@ -57,6 +57,7 @@ class DaemonLink:
         self._lock = threading.Lock()
         self._socket: Optional[socket.socket] = None
         self._stream: Optional[ByteStream] = None
+        self._reader: Optional[threading.Thread] = None
         self._is_closed = False
         self._pending: Deque[bytes] = deque()
         self._pending_bytes = 0
@@ -85,7 +86,7 @@ class DaemonLink:
         return config
 
     def listen(self, events: DaemonEvents) -> None:
-        start_thread("dora-daemon", lambda: self._run(events))
+        self._reader = start_thread("dora-daemon", lambda: self._run(events))
 
     def send(self, message: Message) -> None:
         """Sends, or keeps until the daemon is back."""
@@ -109,7 +110,8 @@ class DaemonLink:
         return self._try_frame(daemon_frame(FRAME_HOPS, body))
 
     def close(self, deadline: float) -> None:
-        """Closes once what was sent is with the system, or after so many seconds."""
+        """Closes once the daemon has read what was sent, or after so many seconds. One that answers on a connection
+        that is gone already would lose what it has not read of it."""
         end = time.monotonic() + deadline
         with self._lock:
             while self._socket is not None and self._pending and time.monotonic() < end:
@@ -119,6 +121,11 @@ class DaemonLink:
                 self._write_pending()
             self._is_closed = True
             self._wake.set()
+            if self._socket is not None:
+                shut(self._socket, socket.SHUT_WR)
+        if self._reader is not None and self._reader is not threading.current_thread():
+            self._reader.join(max(0, end - time.monotonic()))
+        with self._lock:
             if self._socket is not None:
                 shut(self._socket)
 
@@ -217,9 +224,10 @@ class DaemonLink:
     def _read_all(self, events: DaemonEvents) -> str:
         stream = self._stream
         try:
-            while stream is not None and not self._is_closed:
+            while stream is not None:
                 message = _read(stream)
-                if message is not None:
+                # Once it is closed, nothing matters but the daemon's end of it.
+                if message is not None and not self._is_closed:
                     _tell(events.on_message, events, message)
         except (OSError, FrameError) as error:
             return str(error)

@@ -241,19 +241,14 @@ class Inputs:
             return
         watch = each.watch
 
-        def end() -> None:
-            if watch is not None:
-                watch.stop()
-            self._events.close_input(each.queue, "ended")
-            self._on_ended(each.queue.id)
-
         each.link = ArrivingLink(
             each.queue,
             topic_of(str(source["link"]), transport),
             self._token,
             self._events,
             on_touch=_nothing if watch is None else watch.touch,
-            on_end=end,
+            # The daemon knows whether its sender comes again, and says `input-closed` if not.
+            on_end=lambda: self._on_ended(each.queue.id),
         )
         each.inbox.accept(each.link)
 
