@@ -33,6 +33,7 @@ function checkValue(key: string, value: unknown): void {
   throw new AppError("METADATA_INVALID", `metadata "${key}" is ${found}, which cannot be sent`);
 }
 
-function isScalar(value: unknown): boolean {
+/** What metadata may have, alone or in a list. */
+export function isScalar(value: unknown): value is boolean | number | string {
   return typeof value === "string" || typeof value === "boolean" || Number.isFinite(value);
 }

@@ -202,12 +202,7 @@ export class Node implements AsyncIterable<NodeEvent>, AsyncDisposable {
   /** Events until `stop`, which is the last one. */
   [Symbol.asyncIterator](): AsyncIterator<NodeEvent, undefined> {
     return {
-      next: async () => {
-        const event = await this.#events.next();
-        return event === undefined
-          ? { done: true, value: undefined }
-          : { done: false, value: event };
-      },
+      next: () => this.#events.next().then(iteratorResult),
     };
   }
 
@@ -386,6 +381,10 @@ export class Node implements AsyncIterable<NodeEvent>, AsyncDisposable {
       this.#flush();
     },
   };
+}
+
+function iteratorResult(event: NodeEvent | undefined): IteratorResult<NodeEvent, undefined> {
+  return event === undefined ? { done: true, value: undefined } : { done: false, value: event };
 }
 
 /** Code that was bundled has no package.json beside it. */

@@ -107,6 +107,6 @@ function objectOf(value: unknown, path: string): Readonly<Record<string, unknown
   throw new ShapeError(`${path} is no object`);
 }
 
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }

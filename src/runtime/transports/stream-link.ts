@@ -98,7 +98,7 @@ export class StreamLink implements FramedLink {
       this.#gather.set(header, start + FRAME_HEAD_BYTES);
       copyPayload(this.#gather, start + FRAME_HEAD_BYTES + header.length, payload);
       this.#gatherEnd += bytes;
-      this.#flushSoon();
+      this.#writeGathered();
       return;
     }
     this.#flush();
@@ -154,9 +154,10 @@ export class StreamLink implements FramedLink {
     this.#socket.write(frame);
   }
 
-  /** All that is sent before the next turn of the event loop goes in one write. */
-  #flushSoon(): void {
+  /** The first message goes at once, since it may be the only one; those that follow it in the same turn, in one write. */
+  #writeGathered(): void {
     if (this.#isFlushDue) return;
+    this.#flush();
     this.#isFlushDue = true;
     queueMicrotask(() => this.#flush());
   }
