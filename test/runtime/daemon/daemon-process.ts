@@ -50,7 +50,7 @@ await daemon.handle({
 
 const told = new Set<string>();
 setInterval(() => {
-  const lines = [`guard ${daemon.guardPid ?? 0}`];
+  const lines = daemon.guardPid === undefined ? [] : [`guard ${daemon.guardPid}`];
   const text = readFileSync(join(folder, "run", "processes.json"), "utf8");
   for (const [, pid] of text.matchAll(/"pid":(\d+)/g)) lines.push(`recorded ${pid}`);
   for (const line of lines) {

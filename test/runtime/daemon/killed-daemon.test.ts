@@ -28,7 +28,12 @@ async function startDaemonProcess() {
   child.stdout.setEncoding("utf8").on("data", (chunk: string) => (text += chunk));
   const pids = (name: string): number[] =>
     [...text.matchAll(new RegExp(`^${name} (\\d+)$`, "gm"))].map(([, pid]) => Number(pid));
-  return { child, folder, pids };
+  /** Never 0, which would kill all that runs the tests. */
+  const killGuard = async (): Promise<void> => {
+    await expect.poll(() => pids("guard")).toHaveLength(1);
+    process.kill(pids("guard")[0], "SIGKILL");
+  };
+  return { child, folder, pids, killGuard };
 }
 
 /** Deaf to signals, with a child. */
@@ -51,9 +56,9 @@ test("a daemon that is killed with -9 leaves no process behind, children of node
 });
 
 test("the guard is replaced when it is killed, and the new one knows what runs", async () => {
-  const { child, pids } = await startDaemonProcess();
+  const { child, pids, killGuard } = await startDaemonProcess();
   await expect.poll(() => pids("node")).toHaveLength(3);
-  process.kill(pids("guard")[0] ?? 0, "SIGKILL");
+  await killGuard();
   await expect.poll(() => pids("guard")).toHaveLength(2);
   child.kill("SIGKILL");
   await expect.poll(() => pids("node").filter(isAlive)).toEqual([]);
@@ -64,8 +69,9 @@ test("what a daemon that was killed with its guard left behind is killed by the 
   await expect.poll(() => first.pids("node")).toHaveLength(3);
   await expect.poll(() => first.pids("recorded")).toHaveLength(2);
   // Stopped, so that it cannot start another guard.
+  await expect.poll(() => first.pids("guard")).toHaveLength(1);
   first.child.kill("SIGSTOP");
-  process.kill(first.pids("guard")[0] ?? 0, "SIGKILL");
+  await first.killGuard();
   first.child.kill("SIGKILL");
   await expect.poll(() => isAlive(first.child.pid ?? 0)).toBe(false);
   expect(first.pids("node").every(isAlive)).toBe(true);
