@@ -1,7 +1,7 @@
 /**
- * What the node library costs a process at its start, as it is shipped: compiled, no type stripping.
+ * What the node library costs a process at its start, as it is shipped: compiled and bundled; `--plain` leaves the bundle out.
  *
- *     node bench/node-start.ts [--runs 20]
+ *     node bench/node-start.ts [--runs 20] [--plain]
  *
  * Each run is a process of its own, which connects to a daemon's side in this one and says what it has used
  * by then: CPU of all threads, user and system, since it was started, and its memory. Programs take turns, so
@@ -19,6 +19,7 @@ import { parseArgs } from "node:util";
 import { z } from "zod";
 import { encodeJsonFrame, FrameReader } from "../src/runtime/protocol/frames.ts";
 import type { NodeConfig } from "../src/runtime/protocol/node-messages.ts";
+import { bundleNode, ENTRIES } from "../scripts/bundle-node.ts";
 import { machineLine } from "./process-usage.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
@@ -69,11 +70,13 @@ const PROGRAMS: Readonly<Record<string, Program>> = {
 };
 
 async function main(): Promise<void> {
-  const { values } = parseArgs({ options: { runs: { type: "string", default: "20" } } });
+  const { values } = parseArgs({
+    options: { runs: { type: "string", default: "20" }, plain: { type: "boolean" } },
+  });
   mkdirSync(join(ROOT, "bench/data"), { recursive: true });
   const folder = mkdtempSync(join(ROOT, "bench/data/node-start-"));
   try {
-    compile(folder);
+    await compile(folder, values.plain !== true);
     const uses = new Map(Object.keys(PROGRAMS).map((name): [string, Use[]] => [name, []]));
     for (let run = 0; run < Number(values.runs); run++) {
       for (const [name, program] of Object.entries(PROGRAMS)) {
@@ -98,11 +101,11 @@ function writeRow(name: string, uses: readonly Use[]): string {
   return `| ${name} | ${row.join(" | ")} |`;
 }
 
-/** The library alone, as `npm run build` compiles it. */
-function compile(folder: string): void {
+/** The library alone, as `npm run build` makes it. */
+async function compile(folder: string, isBundled: boolean): Promise<void> {
   const configuration = join(folder, "tsconfig.json");
   const compilerOptions = { rootDir: join(ROOT, "src"), outDir: join(folder, "dist") };
-  const files = [join(ROOT, "src/runtime/node/index.ts")];
+  const files = ENTRIES.map((entry) => join(ROOT, `src/runtime/node/${entry}.ts`));
   const extended = join(ROOT, "tsconfig.build.json");
   const text = JSON.stringify({ extends: extended, compilerOptions, files, include: [] });
   writeFileSync(configuration, text);
@@ -111,6 +114,7 @@ function compile(folder: string): void {
     "-p",
     configuration,
   ]);
+  if (isBundled) await bundleNode(join(folder, "dist"));
 }
 
 /** A daemon's side that knows one node. */
