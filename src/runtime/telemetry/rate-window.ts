@@ -57,11 +57,18 @@ export class RateCounter {
   };
 }
 
-/** Durations over the window, in the buckets of `DurationHistogram`. */
+/** A slot's buckets, and before them its zeros. */
+const SLOT_WIDTH = HISTOGRAM_BUCKETS + 1;
+
+/**
+ * Durations over the window, in the buckets of `DurationHistogram`. Asked each second of every node, of which
+ * most have no message in most slots: those slots cost nothing.
+ */
 export class RateHistogram {
   readonly #clock: SlotClock;
-  /** A slot's buckets, and before them its zeros. */
-  readonly #counts = new Uint32Array(SLOTS * (HISTOGRAM_BUCKETS + 1));
+  readonly #counts = new Uint32Array(SLOTS * SLOT_WIDTH);
+  /** All counts of a slot together. */
+  readonly #totals = new Uint32Array(SLOTS);
 
   constructor(nowMs: number) {
     this.#clock = new SlotClock(nowMs);
@@ -69,23 +76,18 @@ export class RateHistogram {
 
   record(nowMs: number, bucket: number): void {
     const slot = this.#clock.advance(nowMs, this.#clear);
-    const index = slot * (HISTOGRAM_BUCKETS + 1) + bucket + 1;
+    const index = slot * SLOT_WIDTH + bucket + 1;
     this.#counts[index] = (this.#counts[index] ?? 0) + 1;
+    this.#totals[slot] = (this.#totals[slot] ?? 0) + 1;
   }
 
   /** The quantiles asked for, in nanoseconds, to within 5 %; null where nothing came. */
   quantiles(nowMs: number, asked: readonly number[]): readonly (number | null)[] {
     this.#clock.advance(nowMs, this.#clear);
-    const width = HISTOGRAM_BUCKETS + 1;
-    const sums = new Float64Array(width);
-    let total = 0;
-    for (const [index, count] of this.#counts.entries()) {
-      if (count === 0) continue;
-      sums[index % width] = (sums[index % width] ?? 0) + count;
-      total += count;
-    }
+    const total = this.#totals.reduce((sum, count) => sum + count, 0);
+    if (total === 0) return asked.map(() => null);
+    const sums = this.#sumOfSlots();
     return asked.map((quantile) => {
-      if (total === 0) return null;
       let rank = Math.ceil(quantile * total);
       const bucket = sums.findIndex((count) => {
         rank -= count;
@@ -95,8 +97,21 @@ export class RateHistogram {
     });
   }
 
+  #sumOfSlots(): Float64Array {
+    const sums = new Float64Array(SLOT_WIDTH);
+    for (const [slot, total] of this.#totals.entries()) {
+      if (total === 0) continue;
+      const start = slot * SLOT_WIDTH;
+      for (let at = 0; at < SLOT_WIDTH; at++) {
+        sums[at] = (sums[at] ?? 0) + (this.#counts[start + at] ?? 0);
+      }
+    }
+    return sums;
+  }
+
   readonly #clear = (slot: number): void => {
-    const start = slot * (HISTOGRAM_BUCKETS + 1);
-    this.#counts.fill(0, start, start + HISTOGRAM_BUCKETS + 1);
+    const start = slot * SLOT_WIDTH;
+    this.#counts.fill(0, start, start + SLOT_WIDTH);
+    this.#totals[slot] = 0;
   };
 }
