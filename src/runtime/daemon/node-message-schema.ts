@@ -48,6 +48,10 @@ export const NodeMessageSchema: z.ZodType<NodeMessage> = z.discriminatedUnion("t
       inputs: z
         .array(z.object({ input: id, queued: count, received: count, dropped: count }))
         .max(LIST_MAX),
+      outputs: z
+        .array(z.object({ output: id, unconfirmed: count }))
+        .max(LIST_MAX)
+        .exactOptional(),
     }),
   }),
   z.object({ type: z.literal("input-closed"), input: id }),

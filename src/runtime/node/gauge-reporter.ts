@@ -2,6 +2,7 @@ import type { DaemonLink } from "./daemon-link.ts";
 import type { EventStream } from "./event-stream.ts";
 import type { HopRecorder } from "./hop-recorder.ts";
 import type { NodeLog } from "./node-log.ts";
+import type { NodeOutputs } from "./node-outputs.ts";
 
 const INTERVAL_MS = 1000;
 
@@ -10,6 +11,7 @@ interface GaugeSetup {
   readonly events: EventStream;
   readonly hops: HopRecorder;
   readonly log: NodeLog;
+  readonly outputs: NodeOutputs;
   readonly connections: () => number;
 }
 
@@ -19,6 +21,8 @@ export class GaugeReporter {
   #timer: NodeJS.Timeout | undefined;
   #lastUse = performance.eventLoopUtilization();
   #untold = 0;
+  /** Messages of which was told that they may be lost. */
+  #toldUnconfirmed = 0;
 
   constructor(setup: GaugeSetup) {
     this.#setup = setup;
@@ -34,7 +38,7 @@ export class GaugeReporter {
   }
 
   #report(): void {
-    const { daemon, events, connections } = this.#setup;
+    const { daemon, events, outputs, connections } = this.#setup;
     const use = performance.eventLoopUtilization();
     // No number where no time has passed, and a hair above 1 where clocks round.
     const { utilization } = performance.eventLoopUtilization(use, this.#lastUse);
@@ -49,10 +53,26 @@ export class GaugeReporter {
           received: queue.received,
           dropped: queue.dropped,
         })),
+        outputs: Array.from(outputs.all, ({ config, unconfirmed }) => {
+          return { output: config.id, unconfirmed };
+        }),
       },
     });
     this.#lastUse = use;
+    this.#tellUnconfirmed();
     this.#tellLosses();
+  }
+
+  #tellUnconfirmed(): void {
+    const { log, outputs } = this.#setup;
+    const meant = [...outputs.all].filter(({ unconfirmed }) => unconfirmed > 0);
+    const unconfirmed = meant.reduce((sum, output) => sum + output.unconfirmed, 0);
+    if (unconfirmed === this.#toldUnconfirmed) return;
+    log.warn("messages may be lost: a receiver went away before it had confirmed them", {
+      messages: unconfirmed - this.#toldUnconfirmed,
+      outputs: meant.map(({ config }) => config.id).join(", "),
+    });
+    this.#toldUnconfirmed = unconfirmed;
   }
 
   #tellLosses(): void {

@@ -16,6 +16,7 @@ import {
   type Payload,
   type SendResult,
   type Transport,
+  type WaitingMessage,
 } from "../transports/transport.ts";
 
 /** What is said as the address of links that do not leave the process. */
@@ -206,6 +207,11 @@ class LocalOutbox implements Outbox {
     this.stats.sentBytes += header.length + payloadBytes;
     this.#link.take({ header, payload: inOnePiece(payload) });
     return this.isFull ? "full" : "sent";
+  }
+
+  /** All is with the other end, which is in this process. */
+  takeWaiting(): readonly WaitingMessage[] {
+    return [];
   }
 
   async drained(signal?: AbortSignal): Promise<void> {

@@ -3,7 +3,7 @@ import { didYouMean } from "../../core/nearest-name.ts";
 import { OutputSchema } from "../formats/output-schema.ts";
 import type { NodeConfig, OutgoingLink, OutputConfig } from "../protocol/node-messages.ts";
 import type { Outbox, Payload } from "../transports/transport.ts";
-import { type LinkConnection, LinkSender } from "./link-sender.ts";
+import { type LinkConnection, LinkSender, type OpenLink } from "./link-sender.ts";
 import { type NodeTransports, topicOf } from "./node-transports.ts";
 
 export interface OutputSetup {
@@ -18,6 +18,7 @@ export class NodeOutput {
   readonly index: number;
   readonly schema: OutputSchema;
   readonly #links = new Map<string, LinkSender>();
+  #unconfirmedBefore = 0;
   isClosed = false;
 
   constructor(node: string, config: OutputConfig, index: number) {
@@ -34,10 +35,27 @@ export class NodeOutput {
     this.#links.set(sender.link.link, sender);
   }
 
-  remove(link: string): LinkSender | undefined {
+  /** As `LinkSender` has it, of all its links, those included that are gone. */
+  get unconfirmed(): number {
+    const links = this.#links.values();
+    return links.reduce((sum, { unconfirmed }) => sum + unconfirmed, this.#unconfirmedBefore);
+  }
+
+  /** Takes a link away, if it is one of this output's, and cuts it. */
+  async cut(link: string): Promise<void> {
     const sender = this.#links.get(link);
+    if (sender === undefined) return;
     this.#links.delete(link);
-    return sender;
+    await sender.close(0);
+    this.#unconfirmedBefore += sender.unconfirmed;
+  }
+
+  /** Ends all its links. */
+  async close(deadlineMs: number): Promise<void> {
+    this.isClosed = true;
+    await Promise.all(this.#links.values().map((sender) => sender.close(deadlineMs)));
+    this.#unconfirmedBefore = this.unconfirmed;
+    this.#links.clear();
   }
 
   /**
@@ -95,7 +113,7 @@ export class NodeOutputs {
   }
 
   get senders(): readonly LinkSender[] {
-    return this.#sendersOf([...this.#outputs.values()]);
+    return [...this.#outputs.values()].flatMap(({ links }) => Array.from(links.values()));
   }
 
   get connections(): number {
@@ -122,14 +140,12 @@ export class NodeOutputs {
 
   async disconnect(links: readonly string[]): Promise<void> {
     for (const link of links) this.#opening.delete(link);
-    await Promise.all(links.map(async (link) => this.#remove(link)?.close(0)));
+    const outputs = [...this.#outputs.values()];
+    await Promise.all(links.flatMap((link) => outputs.map((output) => output.cut(link))));
   }
 
   async close(outputs: readonly NodeOutput[], deadlineMs: number): Promise<void> {
-    for (const output of outputs) output.isClosed = true;
-    const senders = this.#sendersOf(outputs);
-    await Promise.all(senders.map((sender) => sender.close(deadlineMs)));
-    for (const { link } of senders) this.#remove(link.link);
+    await Promise.all(outputs.map((output) => output.close(deadlineMs)));
   }
 
   async closeAll(deadlineMs: number): Promise<void> {
@@ -139,20 +155,19 @@ export class NodeOutputs {
 
   async #connect(link: OutgoingLink): Promise<void> {
     const output = this.#outputs.get(link.output);
-    if (output === undefined || this.#isClosed || output.isClosed) return;
-    const open = output.links.get(link.link);
-    if (open?.link.address === link.address) return;
+    if (output === undefined || !this.#isWanted(output, link)) return;
+    if (output.links.get(link.link)?.link.address === link.address) return;
     this.#opening.set(link.link, link);
     try {
-      const sender = await this.#open(link);
+      const open = await this.#open(link);
       // Told otherwise meanwhile.
-      if (this.#opening.get(link.link) !== link || output.isClosed) {
-        await sender.close(0);
+      if (this.#opening.get(link.link) !== link || !this.#isWanted(output, link)) {
+        await open.outbox.close(0);
         return;
       }
-      const older = output.remove(link.link);
-      output.add(sender);
-      await older?.close(0);
+      const sender = output.links.get(link.link);
+      if (sender === undefined) output.add(new LinkSender(open));
+      else await sender.moveTo(open);
     } catch (error) {
       this.#setup.onLinkFailed(link.link, errorMessage(error));
     } finally {
@@ -160,7 +175,12 @@ export class NodeOutputs {
     }
   }
 
-  async #open(link: OutgoingLink): Promise<LinkSender> {
+  /** A link that is being closed may go on at its receiver's new place, to bring it the rest; none is opened any more. */
+  #isWanted(output: NodeOutput, { link }: OutgoingLink): boolean {
+    return output.links.has(link) || !(this.#isClosed || output.isClosed);
+  }
+
+  async #open(link: OutgoingLink): Promise<OpenLink> {
     const { transports } = this.#setup;
     const transport = await transports.transport(link.transport, link.target.node);
     const connection: LinkConnection = { isConnected: true, onLost: undefined };
@@ -173,18 +193,6 @@ export class NodeOutputs {
         if (!connection.isConnected) connection.onLost?.();
       },
     });
-    return new LinkSender(link, outbox, connection);
-  }
-
-  #sendersOf(outputs: readonly NodeOutput[]): readonly LinkSender[] {
-    return outputs.flatMap(({ links }) => Array.from(links.values()));
-  }
-
-  #remove(link: string): LinkSender | undefined {
-    for (const output of this.#outputs.values()) {
-      const sender = output.remove(link);
-      if (sender !== undefined) return sender;
-    }
-    return undefined;
+    return { link, outbox, connection };
   }
 }

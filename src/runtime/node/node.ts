@@ -108,6 +108,7 @@ export class Node implements AsyncIterable<NodeEvent>, AsyncDisposable {
       events: this.#events,
       log: this.log,
       hops: this.#hops,
+      outputs: this.#outputs,
       connections: () => this.#inputs.connections + this.#outputs.connections,
     });
   }
@@ -358,10 +359,10 @@ export class Node implements AsyncIterable<NodeEvent>, AsyncDisposable {
     this.#events.end();
     this.#inputs.pause();
     await this.#outputs.closeAll(budgetMs);
+    this.#gauges.stop();
     this.#daemon.send({ type: "outputs-closed", outputs: [] });
     this.#flush();
     this.#daemon.send({ type: "finished" });
-    this.#gauges.stop();
     this.#deadline.cancel();
     forgetProcessEnd(this.#atProcessEnd);
     await this.#daemon.close(CLOSE_TIMEOUT_MS);

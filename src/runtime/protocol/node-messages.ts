@@ -169,4 +169,6 @@ export interface NodeGauges {
     readonly received: number;
     readonly dropped: number;
   }[];
+  /** `unconfirmed`: sent, each link for itself, and not known to have arrived when its connection was over. */
+  readonly outputs?: readonly { readonly output: string; readonly unconfirmed: number }[];
 }

@@ -67,6 +67,7 @@ function messageMetrics(series: NodeSeries, span: Span): readonly MetricData[] {
   const inputs = [...series.inputs].map(([id, input]) => {
     return { attributes: { "dora.input": id }, input };
   });
+  const outputs = [...series.outputs];
   const errors = Object.entries(series.errors);
   return [
     toSum(
@@ -90,6 +91,18 @@ function messageMetrics(series: NodeSeries, span: Span): readonly MetricData[] {
       span,
       true,
       inputs.map(({ attributes, input }) => ({ attributes, value: input.dropped })),
+    ),
+    toSum(
+      {
+        name: "dora.node.messages.unconfirmed",
+        unit: "{message}",
+        description: "Messages sent that a receiver which went away had not confirmed.",
+      },
+      span,
+      true,
+      outputs.map(([id, { unconfirmed }]) => {
+        return { attributes: { "dora.output": id }, value: unconfirmed };
+      }),
     ),
     toGauge(
       { name: "dora.node.queue.depth", unit: "{message}", description: "Messages that wait." },

@@ -32,6 +32,9 @@ export class InputSeries {
 export class OutputSeries {
   messages = 0;
   bytes = 0;
+  unconfirmed = 0;
+  /** As the process counts them: they begin again with each. */
+  unconfirmedByProcess = 0;
 }
 
 /**
@@ -74,15 +77,12 @@ export class NodeSeries {
   processStarted(identity: NodeIdentity): void {
     this.identity = identity;
     this.#inputsByPort = identity.inputs.map((input) => this.#input(input));
-    this.#outputsByPort = identity.outputs.map((output) => {
-      const series = this.outputs.get(output) ?? new OutputSeries();
-      this.outputs.set(output, series);
-      return series;
-    });
+    this.#outputsByPort = identity.outputs.map((output) => this.#output(output));
     for (const input of this.inputs.values()) {
       input.queued = 0;
       input.droppedByProcess = 0;
     }
+    for (const output of this.outputs.values()) output.unconfirmedByProcess = 0;
     this.connections = 0;
   }
 
@@ -137,6 +137,11 @@ export class NodeSeries {
       series.dropped += Math.max(0, dropped - series.droppedByProcess);
       series.droppedByProcess = dropped;
     }
+    for (const { output, unconfirmed } of gauges.outputs ?? []) {
+      const series = this.#output(output);
+      series.unconfirmed += Math.max(0, unconfirmed - series.unconfirmedByProcess);
+      series.unconfirmedByProcess = unconfirmed;
+    }
   }
 
   rates(nowMs: number): NodeRates {
@@ -181,6 +186,12 @@ export class NodeSeries {
     input.latency.record(latencyNs, latencyBucket);
     input.handling.record(handlingNs, handlingBucket);
     input.queueWait.record(waitNs, bucketOf(waitNs));
+  }
+
+  #output(id: string): OutputSeries {
+    const series = this.outputs.get(id) ?? new OutputSeries();
+    this.outputs.set(id, series);
+    return series;
   }
 
   #input(id: string): InputSeries {

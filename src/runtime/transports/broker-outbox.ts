@@ -7,6 +7,7 @@ import {
   type OutboxStats,
   type Payload,
   type SendResult,
+  type WaitingMessage,
 } from "./transport.ts";
 
 /** The broker's client, as its outbox sees it. */
@@ -62,6 +63,11 @@ export class BrokerOutbox implements Outbox {
       .then((isDelivered) => this.#settle(bytes, isDelivered));
     this.#isToldFull = this.isFull;
     return this.#isToldFull ? "full" : "sent";
+  }
+
+  /** All is with the broker's client. */
+  takeWaiting(): readonly WaitingMessage[] {
+    return [];
   }
 
   async drained(signal?: AbortSignal): Promise<void> {

@@ -11,6 +11,7 @@ import {
   type OutboxStats,
   type Payload,
   type SendResult,
+  type WaitingMessage,
 } from "./transport.ts";
 
 /** A link's sending end on one connection. */
@@ -38,9 +39,7 @@ export interface LinkEvents {
 
 export type DialLink = (events: LinkEvents) => FramedLink;
 
-interface Waiting {
-  readonly header: Uint8Array;
-  readonly payload: Payload;
+interface Waiting extends WaitingMessage {
   readonly payloadBytes: number;
 }
 
@@ -115,6 +114,15 @@ export class FramedOutbox implements Outbox {
     }
     this.#isToldFull = this.isFull;
     return this.#isToldFull ? "full" : "sent";
+  }
+
+  takeWaiting(): readonly WaitingMessage[] {
+    const waiting = this.#waiting;
+    this.stats.sentMessages -= waiting.length;
+    this.stats.sentBytes -= this.#waitingBytes;
+    this.#waiting = [];
+    this.#waitingBytes = 0;
+    return waiting;
   }
 
   async drained(signal?: AbortSignal): Promise<void> {

@@ -169,6 +169,11 @@ export interface Outbox {
    * Errors: `MESSAGE_TOO_LARGE`, naming the limit.
    */
   send(header: Uint8Array, payload: Payload): SendResult;
+  /**
+   * Gives back what was sent and waits for a connection, oldest first, so that it can be sent by another outbox:
+   * it no longer counts as sent by this one.
+   */
+  takeWaiting(): readonly WaitingMessage[];
   /** Resolves once `isFull` is false, or the outbox closed. Errors: the signal's reason. */
   drained(signal?: AbortSignal): Promise<void>;
   /**
@@ -177,6 +182,11 @@ export interface Outbox {
    * With 0 the link is cut: the other end sees the sender go, and is told of no end.
    */
   close(deadlineMs?: number): Promise<void>;
+}
+
+export interface WaitingMessage {
+  readonly header: Uint8Array;
+  readonly payload: Payload;
 }
 
 export interface OutboxStats {

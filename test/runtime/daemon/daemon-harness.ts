@@ -46,11 +46,17 @@ export class RecordingTelemetry implements RunTelemetry {
   hopBytes = 0;
   /** What the nodes' rates are said to be. */
   rates: NodeRates = RATES;
+  readonly #unconfirmed = new Map<string, number>();
   readonly #output = new Map<string, string>();
 
   /** All that a node wrote, over all its processes. */
   output(node: string): string {
     return this.#output.get(node) ?? "";
+  }
+
+  /** As a node's process has last told. */
+  unconfirmed(node: string): number {
+    return this.#unconfirmed.get(node) ?? 0;
   }
 
   nodeStarted(identity: NodeIdentity): NodeTelemetry {
@@ -63,7 +69,12 @@ export class RecordingTelemetry implements RunTelemetry {
         this.nodeLogs.push(...records.map(({ message }) => message));
       },
       hops: (body) => (this.hopBytes += body.length),
-      gauges: () => {},
+      gauges: ({ outputs = [] }) => {
+        this.#unconfirmed.set(
+          id,
+          outputs.reduce((sum, { unconfirmed }) => sum + unconfirmed, 0),
+        );
+      },
       inputAdded: () => {},
       usage: (cpuCores, memoryBytes) => this.usages.push({ node: id, cpuCores, memoryBytes }),
       rates: () => this.rates,

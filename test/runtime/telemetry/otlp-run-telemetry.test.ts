@@ -119,6 +119,11 @@ test("records, spans and metrics of nodes arrive, tied together, under their dis
   detector.output("stderr", Buffer.from(`${writtenAt} ERROR app.boxes: no boxes\n`));
   camera.log([{ time: String(sent.startUnixNs), level: "info", message: "taken", logger: "cam" }]);
   camera.hops(frameOf(sent));
+  camera.gauges({
+    connections: 1,
+    inputs: [],
+    outputs: [{ output: "image", unconfirmed: 6 }],
+  });
   detector.hops(frameOf(handled));
   detector.gauges({
     connections: 1,
@@ -190,6 +195,9 @@ test("records, spans and metrics of nodes arrive, tied together, under their dis
   expect(values.get("dora.link.latency")).toBeCloseTo(0.005, 9);
   expect(values.get("dora.node.queue.wait")).toBeCloseTo(0.004, 9);
   expect(values.get("dora.node.handling.duration")).toBeCloseTo(0.02, 9);
+  const unconfirmed = "node:camera name:dora.node.messages.unconfirmed";
+  const [lastTold] = await search(service, "metrics", unconfirmed);
+  expect(lastTold).toMatchObject({ value: 6, attributes: { "dora.output": "image" } });
   const gauges = points.filter(({ name }) => name === "process.cpu.utilization");
   expect(gauges).toMatchObject([{ value: 0.5 }]);
   expect([...values.keys()].filter((name) => typeof name === "string").sort()).toEqual([

@@ -52,6 +52,10 @@ class Link:
     id: str
     address: str
     is_connected: bool
+    # Messages that were given up, since the node stops and the link takes nothing.
+    dropped = 0
+    # Messages whose arrival nobody confirmed when a connection was over: at most so many were lost.
+    unconfirmed = 0
 
     def send(self, header: bytes, pieces: List[Bytes], size: int) -> None: ...
 
@@ -101,7 +105,6 @@ class OutgoingLink(Link):
         token: str,
         ring_folder: Optional[str],
         on_settled: Callable[["OutgoingLink", Optional[str]], None],
-        on_lost_messages: Callable[["OutgoingLink", int], None],
     ) -> None:
         self.id = link_id
         self.address = address
@@ -109,7 +112,6 @@ class OutgoingLink(Link):
         self._ring_folder = ring_folder
         # Called once: with None where it is open, else with what is wrong.
         self._on_settled = on_settled
-        self._on_lost_messages = on_lost_messages
         self._turn = threading.Lock()
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
@@ -126,8 +128,7 @@ class OutgoingLink(Link):
         self._is_ring_ready = False
         self._is_giving_up = False
         self._gives_up_lost = False
-        # Messages that were given up, since the node stops and the link takes nothing.
-        self.dropped = 0
+        self._successor: Optional[OutgoingLink] = None
 
     @property
     def is_connected(self) -> bool:  # type: ignore[override]
@@ -140,6 +141,8 @@ class OutgoingLink(Link):
         """Returns when the link has taken the message; its memory may then be used again."""
         while True:
             with self._turn:
+                if self._successor is not None:
+                    break
                 is_full, sock = self._admit(header, pieces, size)
                 if sock is not None:
                     try:
@@ -153,6 +156,7 @@ class OutgoingLink(Link):
             with self._changed:
                 while not self._has_room(len(header) + size):
                     self._changed.wait()
+        self._successor.send(header, pieces, size)
 
     def give_up(self) -> None:
         """A send that waits, and all that find the link full from now on, are dropped and counted."""
@@ -186,6 +190,26 @@ class OutgoingLink(Link):
                 gives_up = self._is_giving_up and not self._is_welcome
                 if rest <= 0 or gives_up or not self._changed.wait(rest):
                     break
+        self._cut()
+        if self._successor is not None:
+            self._successor.close(max(0, end - time.monotonic()))
+
+    def move_to(self, successor: "OutgoingLink") -> None:
+        """Closes, since the receiver was started again elsewhere: what waits for a connection goes to the link there
+        first, then what is sent here still. What was written, and not confirmed, is lost."""
+        with self._turn:
+            with self._changed:
+                waiting, self._waiting = self._waiting, deque()
+            for header, pieces, size in waiting:
+                successor.send(header, pieces, size)
+            self._successor = successor
+        self._cut()
+
+    def _cut(self) -> None:
+        with self._changed:
+            self.unconfirmed += self._written - self._taken + len(self._waiting)
+            self._written = self._taken
+            self._waiting.clear()
             self._state = "closed"
             self._is_welcome = False
             if self._socket is not None:
@@ -360,7 +384,7 @@ class OutgoingLink(Link):
                 is_first = self._acceptance == b""
                 if self._acceptance == acceptance:
                     self._taken += (taken - self._taken) % _U32
-                lost = 0 if is_first else self._written - self._taken
+                self.unconfirmed += 0 if is_first else self._written - self._taken
                 self._acceptance = acceptance
                 self._written = self._taken = taken
                 self._socket = sock
@@ -381,8 +405,6 @@ class OutgoingLink(Link):
                 self._changed.notify_all()
         if is_first:
             self._on_settled(self, None)
-        elif lost > 0:
-            self._on_lost_messages(self, lost)
 
 
 class _Refused(Exception):

@@ -17,7 +17,6 @@ from ._event import Event, error_event, stop_event, told_event
 from ._events import EventStream
 from ._hops import HopRecorder
 from ._inputs import Inputs
-from ._links import Link
 from ._logs import LEVELS, LoggingBridge, NodeLog
 from ._outputs import Outputs
 from ._place import find_place
@@ -63,6 +62,7 @@ class Node:
         self._last_gauges = time.monotonic()
         self._last_idle = 0.0
         self._untold_losses = 0
+        self._told_unconfirmed = 0
         self._hops = HopRecorder(self._scheduler, self._daemon.try_send_hops)
         self._events = EventStream(self._hops)
         self._log = NodeLog(lambda: self._events.current, self._daemon.send)
@@ -82,7 +82,6 @@ class Node:
                 self._hops,
                 self._inputs.local_link,
                 self._link_failed,
-                self._messages_lost,
             )
             for config in self._config["inputs"]:
                 self._inputs.check_transport(config)
@@ -314,6 +313,7 @@ class Node:
             self._daemon.send({"type": "outputs-closed", "outputs": []})
         self._hops.flush()
         self._say_gauges()
+        self._tell_unconfirmed()
         if not self._is_crashed:
             self._daemon.send({"type": "finished"})
         self._inputs.close()
@@ -435,9 +435,6 @@ class Node:
         self._daemon.send({"type": "link-failed", "link": link, "message": message})
         self._events.tell(error_event(f"link {link} is not there: {message}"))
 
-    def _messages_lost(self, link: Link, count: int) -> None:
-        self._log.warn(f"{count} messages were lost with the connection of link {link.id}")
-
     # What the daemon is told each second
 
     def _report(self) -> None:
@@ -445,6 +442,7 @@ class Node:
             return
         self._scheduler.after(_GAUGES_SECONDS, self._report)
         self._say_gauges()
+        self._tell_unconfirmed()
         lost = self._daemon.dropped + self._hops.dropped
         if lost != self._untold_losses:
             self._untold_losses = lost
@@ -453,6 +451,17 @@ class Node:
                 messages=self._daemon.dropped,
                 hops=self._hops.dropped,
             )
+
+    def _tell_unconfirmed(self) -> None:
+        meant = {output: count for output, count in self._outputs.unconfirmed.items() if count > 0}
+        unconfirmed = sum(meant.values())
+        if unconfirmed != self._told_unconfirmed:
+            self._log.warn(
+                "messages may be lost: a receiver went away before it had confirmed them",
+                messages=unconfirmed - self._told_unconfirmed,
+                outputs=", ".join(meant),
+            )
+            self._told_unconfirmed = unconfirmed
 
     def _say_gauges(self) -> None:
         now, idle = time.monotonic(), self._events.idle_seconds
@@ -472,6 +481,10 @@ class Node:
             "eventLoopUtilization": min(1.0, max(0.0, use)),
             "connections": self._inputs.connections + self._outputs.connections,
             "inputs": queues,
+            "outputs": [
+                {"output": output, "unconfirmed": count}
+                for output, count in self._outputs.unconfirmed.items()
+            ],
         }
         self._daemon.try_send({"type": "gauges", "gauges": gauges})
 

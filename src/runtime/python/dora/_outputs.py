@@ -31,6 +31,17 @@ class Output:
         self.schema = OutputSchema(node, self.id, config.get("schema"))
         self.links: Dict[str, Link] = {}
         self.is_closed = False
+        self._unconfirmed_before = 0
+
+    @property
+    def unconfirmed(self) -> int:
+        """As a link has it, and what it dropped; of all links, those included that are gone."""
+        links = list(self.links.values())
+        return self._unconfirmed_before + sum(link.unconfirmed + link.dropped for link in links)
+
+    def retire(self, link: Link) -> None:
+        """A link that was closed, and is no longer of this output."""
+        self._unconfirmed_before += link.unconfirmed + link.dropped
 
     def send(self, header: bytes, pieces: List[Bytes], size: int) -> None:
         """Returns when each link has taken it."""
@@ -47,7 +58,6 @@ class Outputs:
         hops: HopRecorder,
         local_link: Callable[[str, str, str], Link],
         on_failed: Callable[[str, str], None],
-        on_lost_messages: Callable[[Link, int], None],
     ) -> None:
         self._node = str(config["node"]["id"])
         self._token = str(config["linkToken"])
@@ -55,7 +65,6 @@ class Outputs:
         self._hops = hops
         self._local_link = local_link
         self._on_failed = on_failed
-        self._on_lost_messages = on_lost_messages
         self._changed = threading.Condition(threading.Lock())
         self._opening: Dict[str, OutgoingLink] = {}
         self._is_closed = False
@@ -71,6 +80,11 @@ class Outputs:
     @property
     def links(self) -> List[Link]:
         return [link for output in self._outputs.values() for link in list(output.links.values())]
+
+    @property
+    def unconfirmed(self) -> Dict[str, int]:
+        """Of each output."""
+        return {output.id: output.unconfirmed for output in self._outputs.values()}
 
     @property
     def connections(self) -> int:
@@ -142,9 +156,12 @@ class Outputs:
             link_id, address = str(told["link"]), str(told["address"])
             transport = told["transport"]
             output = self._outputs.get(str(told["output"]))
-            if output is None or self._is_closed or output.is_closed:
+            if output is None:
                 continue
             open_link = output.links.get(link_id)
+            # One that is being closed may go on at its receiver's new place; none is opened any more.
+            if open_link is None and (self._is_closed or output.is_closed):
+                continue
             if open_link is not None and open_link.address == address:
                 continue
             try:
@@ -171,6 +188,7 @@ class Outputs:
                 link = output.links.pop(link_id, None)
                 if link is not None:
                     link.close(0)
+                    output.retire(link)
 
     def wait_until_settled(self) -> None:
         """Until each link that is being opened is open, or has failed."""
@@ -190,13 +208,17 @@ class Outputs:
         for thread in closing:
             thread.join()
         for output in outputs:
-            output.links.clear()
+            links, output.links = list(output.links.values()), {}
+            for link in links:
+                output.retire(link)
 
     def close_all(self, deadline: float) -> None:
         self._is_closed = True
         with self._changed:
-            opening = list(self._opening.values())
-            self._opening.clear()
+            known = {link.id for link in self.links}
+            opening = [link for link in self._opening.values() if link.id not in known]
+            for link in opening:
+                del self._opening[link.id]
             self._changed.notify_all()
         for link in opening:
             link.close(0)
@@ -208,9 +230,7 @@ class Outputs:
         def settle(link: OutgoingLink, problem: Optional[str]) -> None:
             self._settle(output, link, problem)
 
-        link = OutgoingLink(
-            link_id, topic, address, self._token, ring_folder, settle, self._on_lost_messages
-        )
+        link = OutgoingLink(link_id, topic, address, self._token, ring_folder, settle)
         with self._changed:
             older = self._opening.get(link_id)
             self._opening[link_id] = link
@@ -221,16 +241,18 @@ class Outputs:
     def _settle(self, output: Output, link: OutgoingLink, problem: Optional[str]) -> None:
         with self._changed:
             # Told otherwise meanwhile.
-            is_current = self._opening.get(link.id) is link and not output.is_closed
-            older = output.links.get(link.id) if is_current else None
-            if is_current and problem is None:
-                output.links[link.id] = link
+            older = output.links.get(link.id)
+            is_wanted = older is not None or not output.is_closed
+            is_current = self._opening.get(link.id) is link and is_wanted
+        if is_current and isinstance(older, OutgoingLink) and problem is None:
+            older.move_to(link)
+            output.retire(older)
+        if is_current and problem is None:
+            output.links[link.id] = link
         if not is_current:
             link.close(0)
         elif problem is not None:
             self._on_failed(link.id, problem)
-        elif older is not None:
-            older.close(0)
         with self._changed:
             if self._opening.get(link.id) is link:
                 del self._opening[link.id]
