@@ -19,7 +19,7 @@ export interface NodeConfigOptions {
 
 /** What a node is told at its hello: as the file says, and as was changed since. */
 export function nodeConfig(node: NodeRun, options: NodeConfigOptions): NodeConfig {
-  const { source } = node.spec;
+  const { source, healthCheckTimeoutMs } = node.spec;
   return {
     dataflow: options.dataflow,
     node: { id: node.id, name: node.spec.name },
@@ -34,6 +34,8 @@ export function nodeConfig(node: NodeRun, options: NodeConfigOptions): NodeConfi
             return { id, source: resolve(options.folder, file), inputs, outputs };
           })
         : [],
+    // A third, for one may come late on a busy machine.
+    ...(healthCheckTimeoutMs === 0 ? {} : { silenceMaxMs: healthCheckTimeoutMs / 3 }),
   };
 }
 

@@ -55,18 +55,21 @@ const input: Shape<InputConfig> = objectWith(
 
 const named = object({ id: text, name: text });
 
-const config: Shape<NodeConfig> = object({
-  dataflow: named,
-  node: named,
-  inputs: list(input),
-  outputs: list(
-    objectWith({ id: text, format: oneOf("arrow") }, { schema: either(text, record(text)) }),
-  ),
-  parameters,
-  runDirectory: text,
-  linkToken: text,
-  operators: list(object({ id: text, source: text, inputs: list(text), outputs: list(text) })),
-});
+const config: Shape<NodeConfig> = objectWith(
+  {
+    dataflow: named,
+    node: named,
+    inputs: list(input),
+    outputs: list(
+      objectWith({ id: text, format: oneOf("arrow") }, { schema: either(text, record(text)) }),
+    ),
+    parameters,
+    runDirectory: text,
+    linkToken: text,
+    operators: list(object({ id: text, source: text, inputs: list(text), outputs: list(text) })),
+  },
+  { silenceMaxMs: number },
+);
 
 const link = object({
   link: text,

@@ -1,3 +1,4 @@
+import type { NodeConfig } from "../protocol/node-messages.ts";
 import type { DaemonLink } from "./daemon-link.ts";
 import type { EventStream } from "./event-stream.ts";
 import type { HopRecorder } from "./hop-recorder.ts";
@@ -5,36 +6,77 @@ import type { NodeLog } from "./node-log.ts";
 import type { NodeOutputs } from "./node-outputs.ts";
 
 const INTERVAL_MS = 1000;
+/** Where nothing changes: a hundred idle nodes that woke each second would use a good part of a core. */
+const QUIET_INTERVAL_MS = 5000;
 
 interface GaugeSetup {
-  readonly daemon: DaemonLink;
-  readonly events: EventStream;
+  readonly daemon: Pick<DaemonLink, "trySend" | "dropped">;
+  readonly events: Pick<EventStream, "queues">;
   readonly hops: HopRecorder;
-  readonly log: NodeLog;
-  readonly outputs: NodeOutputs;
+  readonly log: Pick<NodeLog, "warn">;
+  readonly outputs: Pick<NodeOutputs, "all">;
   readonly connections: () => number;
 }
 
-/** Tells the daemon once a second how the node does; that it comes is also the sign that the node lives. */
+/**
+ * Tells the daemon how the node does: once a second, and every five seconds while it handles and sends nothing and
+ * nothing else changes. That it comes is also the sign that the node lives.
+ */
 export class GaugeReporter {
   readonly #setup: GaugeSetup;
   #timer: NodeJS.Timeout | undefined;
   #lastUse = performance.eventLoopUtilization();
+  #isQuiet = false;
+  readonly #quietMs: number;
+  #lastState = "";
   #untold = 0;
   /** Messages of which was told that they may be lost. */
   #toldUnconfirmed = 0;
 
-  constructor(setup: GaugeSetup) {
+  constructor({ silenceMaxMs = Infinity }: Pick<NodeConfig, "silenceMaxMs">, setup: GaugeSetup) {
     this.#setup = setup;
+    this.#quietMs = Math.max(INTERVAL_MS, Math.min(QUIET_INTERVAL_MS, silenceMaxMs));
   }
 
   start(): void {
-    this.#timer = setInterval(() => this.#report(), INTERVAL_MS);
+    this.#setup.hops.onFlush = () => this.#wake();
+    this.#lookAfter(INTERVAL_MS);
   }
 
   stop(): void {
-    clearInterval(this.#timer);
+    clearTimeout(this.#timer);
+    this.#setup.hops.onFlush = undefined;
     this.#report();
+  }
+
+  #lookAfter(milliseconds: number): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#look(), milliseconds);
+  }
+
+  #look(): void {
+    this.#report();
+    const state = this.#state();
+    // What came in the last second is told together with the rate that it means, so one more follows a change.
+    this.#isQuiet = state === this.#lastState;
+    this.#lastState = state;
+    this.#lookAfter(this.#isQuiet ? this.#quietMs : INTERVAL_MS);
+  }
+
+  #wake(): void {
+    if (!this.#isQuiet) return;
+    this.#isQuiet = false;
+    this.#lookAfter(INTERVAL_MS);
+  }
+
+  /** All that is told but the use of the event loop. */
+  #state(): string {
+    const { events, outputs, connections } = this.#setup;
+    const inputs = events.queues.map(({ queued, received, dropped }) => {
+      return `${queued} ${received} ${dropped}`;
+    });
+    const lost = Array.from(outputs.all, ({ unconfirmed }) => unconfirmed);
+    return [connections(), ...inputs, ...lost].join(" ");
   }
 
   #report(): void {

@@ -15,6 +15,8 @@ export class HopRecorder {
   /** False where the daemon cannot take them now. */
   readonly #send: (body: () => Buffer) => boolean;
   #alarm: Alarm | undefined;
+  /** Messages were handled or sent: called soon after the first of them, and some five times a second at most. */
+  onFlush: (() => void) | undefined;
 
   constructor(scheduler: Scheduler, send: (body: () => Buffer) => boolean) {
     this.#scheduler = scheduler;
@@ -36,6 +38,7 @@ export class HopRecorder {
     this.#alarm?.cancel();
     this.#alarm = undefined;
     if (this.#writer.count === 0) return;
+    this.onFlush?.();
     if (!this.#send(() => this.#writer.take())) {
       this.#alarm = this.#scheduler.after(FLUSH_MS, () => this.flush());
     }

@@ -103,7 +103,7 @@ export class Node implements AsyncIterable<NodeEvent>, AsyncDisposable {
       },
     });
     this.#sender = new MessageSender(clock, this.#hops);
-    this.#gauges = new GaugeReporter({
+    this.#gauges = new GaugeReporter(config, {
       daemon,
       events: this.#events,
       log: this.log,

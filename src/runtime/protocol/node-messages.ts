@@ -90,6 +90,8 @@ export interface NodeConfig {
   /** What whoever connects to this node's inboxes must show; the same for a whole dataflow. */
   readonly linkToken: string;
   readonly operators: readonly OperatorConfig[];
+  /** The node tells its gauges at least so often: a much longer silence is the end of it (`health_check_timeout`). */
+  readonly silenceMaxMs?: number;
 }
 
 export interface InputConfig {

@@ -32,6 +32,8 @@ import { TraceSampler } from "./trace-sampler.ts";
 const TICK_MS = 100;
 /** How often metrics are exported, where `OTEL_METRIC_EXPORT_INTERVAL` does not say. */
 const METRICS_INTERVAL_MS = 10_000;
+/** Requests of metrics, one a node, that are under way together: the service commits them together. */
+const METRICS_AT_ONCE = 16;
 /** A node that ended is told of so long, for the case that it starts again. */
 const RETIRE_MS = 300_000;
 /** Dataflows and nodes whose notes have a resource of their own. */
@@ -306,12 +308,13 @@ export class OtlpRunTelemetry implements RunTelemetry {
       const isGone = entry.process === undefined && nowMs - entry.endedAtMs > RETIRE_MS;
       if (isGone) this.#nodes.delete(key);
     }
-    for (const metrics of all) {
-      const result = await this.#exporters.metrics(metrics);
-      if (result.status === "delivered") continue;
-      this.#failedMetrics += 1;
+    // The first one alone: it finds out whether the service is there.
+    for (let at = 0; at < all.length; at += at === 0 ? 1 : METRICS_AT_ONCE) {
+      const part = all.slice(at, at === 0 ? 1 : at + METRICS_AT_ONCE);
+      const results = await Promise.all(part.map((data) => this.#exporters.metrics(data)));
+      this.#failedMetrics += results.filter(({ status }) => status !== "delivered").length;
       // The service is away: the next export has the same figures, and newer.
-      if (result.status === "retryable") return;
+      if (results.some(({ status }) => status === "retryable")) return;
     }
   }
 
