@@ -1,5 +1,5 @@
 /** What a process used, read from /proc: Linux only, as the benchmarks are. */
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { readdir, stat } from "node:fs/promises";
 import { cpus, release, totalmem } from "node:os";
 import { join } from "node:path";
@@ -35,6 +35,34 @@ export function peakResidentBytes(pid: number): number {
 export function residentBytes(pid: number): number {
   const found = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"));
   return Number(found?.[1] ?? 0) * 1024;
+}
+
+/** Resident bytes of a process and of all that it started, now; pages that they share count for each. */
+export function processTreeBytes(root: number): number {
+  const parents = new Map<number, number>();
+  for (const name of readdirSync("/proc")) {
+    const pid = Number(name);
+    if (Number.isNaN(pid)) continue;
+    try {
+      parents.set(pid, Number(statFields(pid)[1]));
+    } catch {
+      // It ended between the listing and this.
+    }
+  }
+  let bytes = 0;
+  let generation = [root];
+  while (generation.length > 0) {
+    for (const pid of generation) {
+      try {
+        bytes += residentBytes(pid);
+      } catch {
+        // As above.
+      }
+    }
+    const meant = new Set(generation);
+    generation = [...parents].flatMap(([pid, parent]) => (meant.has(parent) ? [pid] : []));
+  }
+  return bytes;
 }
 
 /** Bytes of all files below a folder, by its entries. */

@@ -14,7 +14,7 @@ if (unknown.length > 0) {
   process.exit(2);
 }
 for (const part of PARTS) {
-  if (names.length > 0 && !names.includes(part.name)) continue;
+  if (names.length > 0 ? !names.includes(part.name) : part.isOnlyByName === true) continue;
   const startedMs = performance.now();
   const outcome = isBuilt(part) ? "is built" : build(part) ? "was built" : "FAILED";
   console.log(`${part.name} ${outcome} (${Math.round((performance.now() - startedMs) / 1000)} s)`);

@@ -15,12 +15,15 @@ export type PartName =
   | "pandas"
   | "redis"
   | "mosquitto"
-  | "rust-node";
+  | "rust-node"
+  | "dora-rs";
 
 export interface Part {
   readonly name: PartName;
   /** What it is, and what must be installed to build it. */
   readonly needs: string;
+  /** No test needs it: it is built where it is named. */
+  readonly isOnlyByName?: true;
   /** The program that tests start. */
   readonly program: string;
   /** Run one after the other in `directory`. */
@@ -86,6 +89,22 @@ export const PARTS: readonly Part[] = [
       {
         command: join(PARTS_DIRECTORY, "pandas", "bin", "pip"),
         args: ["install", "-q", "pandas", "pyarrow"],
+      },
+    ],
+  },
+  {
+    name: "dora-rs",
+    needs:
+      "dora-rs with its command and its Python API, which bench/compare-dora runs; needs python3 with venv",
+    isOnlyByName: true,
+    program: join(PARTS_DIRECTORY, "dora-rs", "bin", "dora"),
+    directory: PARTS_DIRECTORY,
+    files: {},
+    steps: [
+      { command: "python3", args: ["-m", "venv", "dora-rs"] },
+      {
+        command: join(PARTS_DIRECTORY, "dora-rs", "bin", "pip"),
+        args: ["install", "-q", "dora-rs==1.1.0", "dora-rs-cli==1.1.0", "pyarrow", "numpy"],
       },
     ],
   },

@@ -49,7 +49,8 @@ export interface BenchmarkOptions {
   /** Of the broker, where the transport has one. */
   readonly endpoint?: string;
   readonly sizesBytes: readonly number[];
-  readonly messages: number;
+  /** Of each size, or of this one. */
+  readonly messages: number | ((sizeBytes: number) => number);
   /** Default: those of this folder. */
   readonly nodes?: BenchmarkNodes;
   /** Of the nodes; default that of this process. */
@@ -126,9 +127,10 @@ function planOf({ mode, transport, sizesBytes, messages }: BenchmarkOptions): Pl
   const steps = sizesBytes
     .filter((sizeBytes) => sizeBytes <= payloadBytesMax)
     .map((sizeBytes) => {
+      const wanted = typeof messages === "number" ? messages : messages(sizeBytes);
       const most = Math.max(1, Math.floor(BROKER_BYTES_MAX / Math.max(1, sizeBytes)));
       const isLimited = hasBroker && mode === "throughput";
-      return { sizeBytes, messages: isLimited ? Math.min(messages, most) : messages };
+      return { sizeBytes, messages: isLimited ? Math.min(wanted, most) : wanted };
     });
   return { mode, steps };
 }
