@@ -3,7 +3,6 @@ import { closeSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { formatEndpoint, isLoopback } from "../collector/config-endpoint.ts";
 import { loadConfig } from "../collector/config.ts";
 import { AppError } from "../core/errors.ts";
 import { stateFolder } from "../runtime/coordinator/state-folder.ts";
@@ -11,6 +10,7 @@ import type { CoordinatorClient } from "./coordinator-client.ts";
 import type { BackgroundName } from "./pid-file.ts";
 import { BACKGROUND_NAMES, makeStateFolder, PidFile } from "./pid-file.ts";
 import { findPortOwner } from "./port-owner.ts";
+import { ownServiceUrl } from "./telemetry-url.ts";
 
 /** How long each of them may take to answer, on a machine that has much else to do. */
 const START_TIMEOUT_MS = 60_000;
@@ -140,9 +140,7 @@ export class Background {
     const url = new URL(this.#client.url);
     const { api, otlpGrpc, otlpHttp } = config;
     const listeners = [api, otlpGrpc, otlpHttp].flatMap((one) => (one === undefined ? [] : [one]));
-    const host = api === undefined || !isLoopback(api.host) ? "127.0.0.1" : api.host;
-    const scheme = api?.tls === undefined ? "http" : "https";
-    const apiUrl = `${scheme}://${formatEndpoint({ host, port: api?.port ?? 0 })}`;
+    const apiUrl = ownServiceUrl(api);
     return [
       {
         name: "telemetry",

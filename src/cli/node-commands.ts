@@ -1,13 +1,12 @@
 /** `dora node list|info|set|connect|disconnect|restart|stop`. */
-import { stringify } from "yaml";
 import { AppError } from "../core/errors.ts";
 import type { DataflowAnswer } from "../runtime/coordinator/coordinator.ts";
-import { snakeKeys } from "../runtime/coordinator/letter-case.ts";
 import type { ParameterValue } from "../runtime/protocol/node-messages.ts";
 import type { LinkStatus, NodeStatus } from "../runtime/protocol/status.ts";
 import { chooseDataflow, runningDataflows } from "./choose-dataflow.ts";
 import type { CoordinatorFlags } from "./coordinator-client.ts";
 import { coordinatorClient } from "./coordinator-client.ts";
+import { documentText } from "./document-text.ts";
 import type { Piece } from "./output.ts";
 import { Output } from "./output.ts";
 import { nodeFacts, nodeRow } from "./render-node.ts";
@@ -138,17 +137,8 @@ async function print(
   },
 ): Promise<void> {
   const output = new Output(process.stdout);
-  const document = snakeKeys(shown.document);
-  switch (format) {
-    case "json":
-      await output.writeDocument(Buffer.from(`${JSON.stringify(document, null, 2)}\n`));
-      break;
-    case "yaml":
-      await output.writeDocument(Buffer.from(stringify(document)));
-      break;
-    case "table":
-      await output.writeLines(shown.table(output));
-  }
+  if (format === "table") await output.writeLines(shown.table(output));
+  else await output.writeDocument(Buffer.from(documentText(format, shown.document)));
   if (output.failure !== undefined) throw output.failure;
 }
 

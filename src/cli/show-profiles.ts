@@ -1,6 +1,5 @@
-import { stringify } from "yaml";
+import { documentText } from "./document-text.ts";
 import { Output } from "./output.ts";
-import type { Profile } from "./profile.ts";
 import { chosenProfile, loadProfile, loadProfiles, PROFILES_FILE } from "./profile.ts";
 import { renderTable } from "./render-table.ts";
 
@@ -11,7 +10,7 @@ export async function listProfiles(format: ProfileOutput): Promise<void> {
   const output = new Output(process.stdout);
   const notes = new Output(process.stderr);
   const profiles = await loadProfiles(notes);
-  if (format !== "table") return writeDocument(output, profiles.map(toAnswer), format);
+  if (format !== "table") return writeDocument(output, profiles, format);
   if (profiles.length === 0) {
     await notes.writeLine(
       `no profiles: ${PROFILES_FILE} is not here, or has none; see docs/profiles.md`,
@@ -34,16 +33,14 @@ export async function listProfiles(format: ProfileOutput): Promise<void> {
 /** `dora profile show NAME`. Errors: those of `loadProfile`. */
 export async function showProfile(name: string, format: ProfileOutput): Promise<void> {
   const profile = await loadProfile(name, new Output(process.stderr));
-  await writeDocument(new Output(process.stdout), toAnswer(profile), format);
+  await writeDocument(new Output(process.stdout), profile, format === "json" ? "json" : "yaml");
 }
 
-/** With the keys of the file. */
-function toAnswer({ tokenFile, ...profile }: Profile) {
-  return { ...profile, ...(tokenFile === undefined ? {} : { token_file: tokenFile }) };
-}
-
-async function writeDocument(output: Output, value: unknown, format: ProfileOutput): Promise<void> {
-  const text = format === "json" ? `${JSON.stringify(value, null, 2)}\n` : stringify(value);
-  await output.writeDocument(Buffer.from(text));
+async function writeDocument(
+  output: Output,
+  value: object,
+  format: "json" | "yaml",
+): Promise<void> {
+  await output.writeDocument(Buffer.from(documentText(format, value)));
   if (output.failure !== undefined) throw output.failure;
 }

@@ -166,7 +166,10 @@ export class Coordinator implements DaemonOwner {
     return this.#ask(dataflow, (id) => ({ method: "stop", dataflow: id, ...grace, force }));
   }
 
-  /** Stops it where it runs, and starts it anew, with its text unless another is given; under a new id. */
+  /**
+   * Stops it where it runs, and starts it anew under a new id: with its text unless another is given, and with
+   * its variables, of which those that are given replace the ones of their names.
+   */
   async restart(
     dataflow: string,
     options: Partial<Pick<StartRequest, "text" | "environment" | "build">> = {},
@@ -183,7 +186,8 @@ export class Coordinator implements DaemonOwner {
       const ended = this.#whenEnded(id);
       await Promise.all([this.stop(id, {}), ended]);
     }
-    return this.start({ ...options, text, file, name, machine });
+    const environment = { ...known.environment, ...options.environment };
+    return this.start({ ...options, text, environment, file, name, machine });
   }
 
   /** Of one node, or of all. */
@@ -273,7 +277,7 @@ export class Coordinator implements DaemonOwner {
     if (!status.success) throw new AppError("INTERNAL", "the daemon's answer makes no sense");
     // It may be known already, and have ended.
     const known = this.#registry.get(id);
-    this.#registry.add({ status: status.data, ...known, text });
+    this.#registry.add({ status: status.data, ...known, text, environment });
     return this.find(id);
   }
 

@@ -134,10 +134,12 @@ export class DataflowRegistry {
 
 function withNode(
   status: DataflowStatus,
-  { node, state, end }: Extract<RuntimeEvent, { readonly type: "node" }>,
+  { node, state, pid, end }: Extract<RuntimeEvent, { readonly type: "node" }>,
 ): DataflowStatus {
   const nodes = status.nodes.map((one) =>
-    one.id === node ? Object.assign({}, one, { state }, end === undefined ? {} : { end }) : one,
+    one.id === node
+      ? Object.assign({}, one, { state, pid: pid ?? null }, end === undefined ? {} : { end })
+      : one,
   );
   return { ...status, nodes };
 }

@@ -12,6 +12,8 @@ export interface KnownDataflow {
   readonly status: DataflowStatus;
   /** The file's text that it was started with; "" where the daemon alone knows it. */
   readonly text: string;
+  /** Variables that it was started with, for its next start; never part of an answer. */
+  readonly environment?: Readonly<Record<string, string>>;
   readonly failure?: FailureSummary;
 }
 
@@ -27,6 +29,7 @@ const STATE_VERSION = 1;
 const KnownDataflowSchema: z.ZodType<KnownDataflow> = z.object({
   status: DataflowStatusSchema,
   text: z.string(),
+  environment: z.record(z.string(), z.string()).readonly().exactOptional(),
   failure: FailureSummarySchema.exactOptional(),
 });
 
@@ -55,7 +58,8 @@ const EMPTY: CoordinatorState = { wanted: [], ended: [] };
 
 /**
  * What a coordinator knows, in one JSON file: written aside, synced and renamed, so that a crash leaves
- * the old one or the new one. Environments are not in it, since they may hold secrets.
+ * the old one or the new one. The variables that dataflows were started with are in it and may be secret:
+ * its user alone can read it.
  *
  * Concurrency: saves are one at a time; of those asked for meanwhile the last one is written.
  */

@@ -99,6 +99,7 @@ export const RuntimeEventSchema: z.ZodType<RuntimeEvent> = z.discriminatedUnion(
     type: z.literal("node"),
     node: name,
     state: NodeStateSchema,
+    pid: number.exactOptional(),
     end: NodeEndSchema.exactOptional(),
   }),
   z.object({

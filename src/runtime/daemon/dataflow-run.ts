@@ -208,7 +208,7 @@ export class DataflowRun implements NodeRunOwner<NodeRun> {
   }
 
   environmentOf(node: NodeRun, command: NodeCommand, token: string): Record<string, string> {
-    return this.#launch.environmentOf(node.spec, command, token);
+    return this.#launch.environmentOf(node.spec, command, { token, restarts: node.restarts });
   }
 
   hasWorkLeft(node: NodeRun): boolean {

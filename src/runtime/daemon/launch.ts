@@ -71,7 +71,11 @@ export class Launch {
     return { commands, failures };
   }
 
-  environmentOf(node: DataflowNode, command: NodeCommand, token: string): Record<string, string> {
+  environmentOf(
+    node: DataflowNode,
+    { isPython }: NodeCommand,
+    { token, restarts }: { readonly token: string; readonly restarts: number },
+  ): Record<string, string> {
     const { id, name } = this.#options;
     return nodeEnvironment({
       layers: [this.#userEnvironment(node)],
@@ -79,10 +83,11 @@ export class Launch {
       node: { id: node.id, name: node.name },
       socketPath: this.#context.socketPath,
       token,
+      restarts,
       gateway: this.#context.gateway.environmentOf({ token, dataflow: id, node: node.id }),
       traceparent: this.#traceparent,
       otlpEndpoint: this.#context.otlpEndpoint,
-      isPython: command.isPython,
+      isPython,
     });
   }
 

@@ -9,6 +9,8 @@ export interface NodeEnvironmentOptions {
   readonly node: { readonly id: string; readonly name: string };
   readonly socketPath: string;
   readonly token: string;
+  /** How often it was started again. */
+  readonly restarts: number;
   /** Where nodes of other languages connect. */
   readonly gateway: Readonly<Record<string, string>>;
   readonly traceparent: string;
@@ -47,6 +49,7 @@ export function nodeEnvironment(options: NodeEnvironmentOptions): Record<string,
     DORA_DATAFLOW_ID: dataflow.id,
     DORA_DAEMON_SOCKET: options.socketPath,
     DORA_NODE_TOKEN: options.token,
+    DORA_RESTART_COUNT: String(options.restarts),
     ...options.gateway,
     TRACEPARENT: options.traceparent,
   };

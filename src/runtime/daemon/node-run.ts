@@ -144,7 +144,6 @@ export class NodeRun {
     this.#isFinished = false;
     this.#isOverdue = false;
     this.#lastHeardMs = undefined;
-    this.setState("starting");
     try {
       this.#process = new NodeProcess({
         command,
@@ -162,6 +161,8 @@ export class NodeRun {
       this.failForGood(`cannot be started: ${errorMessage(error)}`);
       return;
     }
+    // Told with its process id.
+    this.setState("starting");
     const { pid } = this.#process;
     if (pid === undefined) return;
     this.#beginTelemetry(pid);

@@ -41,9 +41,15 @@ export class RunReport {
   }
 
   nodeChanged(node: NodeRun): void {
-    const { end, id, state } = node;
+    const { end, id, pid, state } = node;
     const isAfterEnd = end !== undefined && (node.isEnded || state === "restarting");
-    this.emit({ type: "node", node: id, state, ...(isAfterEnd ? { end } : {}) });
+    this.emit({
+      type: "node",
+      node: id,
+      state,
+      ...(pid === null ? {} : { pid }),
+      ...(isAfterEnd ? { end } : {}),
+    });
     const attributes = { "dora.node.id": id, "dora.node.name": node.spec.name };
     switch (state) {
       case "failed":

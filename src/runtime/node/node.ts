@@ -12,18 +12,16 @@ import { MessageSender } from "./message-sender.ts";
 import { NodeInputs } from "./node-inputs.ts";
 import { NodeLog } from "./node-log.ts";
 import { NodeOutputs } from "./node-outputs.ts";
-import { type DynamicNode, findPlace } from "./node-place.ts";
+import { findPlace, findRestarts, type PlaceOptions } from "./node-place.ts";
 import { NodeTransports } from "./node-transports.ts";
 import { forgetProcessEnd, type ProcessEndListener, watchProcessEnd } from "./process-end.ts";
 import { type Scheduler, systemScheduler } from "./scheduler.ts";
 import { StopDeadline } from "./stop-deadline.ts";
 import type { TraceContext } from "./trace.ts";
 
-export interface ConnectOptions extends Partial<DynamicNode> {
+export interface ConnectOptions extends PlaceOptions {
   /** What is done before the daemon is told that the node listens, such as loading what events need. */
   readonly prepare?: (config: NodeConfig) => Promise<void>;
-  /** Default `process.env`. */
-  readonly environment?: Readonly<Record<string, string | undefined>>;
   /** For tests. */
   readonly clock?: Clock;
   /** For tests: what timers and input time-outs run by. */
@@ -51,6 +49,8 @@ export type NodeInfo = Omit<NodeConfig, "linkToken" | "parameters" | "runDirecto
 export class Node implements AsyncIterable<NodeEvent>, AsyncDisposable {
   /** Writes to the dataflow's log. */
   readonly log: NodeLog;
+  /** How often the daemon started this node again. */
+  readonly restartCount: number;
   readonly #info: Omit<NodeInfo, "inputs">;
   readonly #daemon: DaemonLink;
   readonly #hops: HopRecorder;
@@ -74,6 +74,7 @@ export class Node implements AsyncIterable<NodeEvent>, AsyncDisposable {
     this.#info = { dataflow, node, outputs, operators };
     this.#parameters = config.parameters;
     this.#daemon = daemon;
+    this.restartCount = findRestarts(options);
     const clock = options.clock ?? systemClock;
     const scheduler = options.scheduler ?? systemScheduler;
     this.#deadline = new StopDeadline(scheduler);
@@ -120,10 +121,7 @@ export class Node implements AsyncIterable<NodeEvent>, AsyncDisposable {
    * Errors: `DAEMON_UNREACHABLE`, `NODE_REFUSED`.
    */
   static async connect(options: ConnectOptions = {}): Promise<Node> {
-    const { node: id, dataflow } = options;
-    const dynamic =
-      id === undefined ? undefined : { node: id, ...(dataflow === undefined ? {} : { dataflow }) };
-    const place = findPlace(options.environment ?? process.env, dynamic, libraryName());
+    const place = findPlace(options, libraryName());
     const daemon = new DaemonLink(place.socketPath, place.hello);
     const config = await daemon.open();
     await options.prepare?.(config);

@@ -106,6 +106,8 @@ export type RuntimeEvent = { readonly atUnixMs: number; readonly dataflow: strin
       readonly type: "node";
       readonly node: string;
       readonly state: NodeState;
+      /** Absent of one without a process. */
+      readonly pid?: number;
       readonly end?: NodeEnd;
     }
   | {

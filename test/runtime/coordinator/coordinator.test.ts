@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, statSync, writeFileSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { AppError } from "../../../src/core/errors.ts";
 import type { TestCoordinator } from "./coordinator-harness.ts";
@@ -199,6 +199,12 @@ describe("changing what runs", () => {
         async () => (await coordinator.get(`/api/v1/dataflows/flow/nodes/${node.id}`)).body.state,
       )
       .toBe("restarting");
+    daemon.event({ type: "node", node: node.id, state: "starting", pid: 4712, ...at });
+    await expect
+      .poll(
+        async () => (await coordinator.get(`/api/v1/dataflows/flow/nodes/${node.id}`)).body["pid"],
+      )
+      .toBe(4712);
   });
 
   test("a node that is not there is answered with the nearest", async () => {
@@ -269,7 +275,7 @@ describe("what outlives a restart", () => {
     });
   });
 
-  test("the last 100 that have ended are kept, and environments are not written", async () => {
+  test("the last 100 that have ended are kept", async () => {
     const ended = Array.from({ length: 101 }, (_, index) =>
       dataflowStatus({
         id: `01900000-0000-7000-8000-${String(index).padStart(12, "0")}`,
@@ -280,7 +286,7 @@ describe("what outlives a restart", () => {
       }),
     );
     await connect({ dataflows: ended });
-    await coordinator.post("/api/v1/dataflows", { ...FILE, environment: { KEY: "s3cret" } });
+    await coordinator.post("/api/v1/dataflows", FILE);
     const { body } = await coordinator.get("/api/v1/dataflows");
     expect(body.dataflows.map((flow) => flow.name)).toEqual([
       "flow",
@@ -289,7 +295,25 @@ describe("what outlives a restart", () => {
     await coordinator.coordinator.close();
     const text = readFileSync(coordinator.stateFile, "utf8");
     expect(text).toContain("flow-100");
-    expect(text).not.toContain("s3cret");
+  });
+
+  test("variables of a start are those of its restart, in a file of the user's alone and in no answer", async () => {
+    const daemon = await connect();
+    const environment = { KEY: "s3cret", LEVEL: "1" };
+    const { body: started } = await coordinator.post("/api/v1/dataflows", { ...FILE, environment });
+    await coordinator.close();
+    await daemon.closed;
+    expect(readFileSync(coordinator.stateFile, "utf8")).toContain("s3cret");
+    expect(statSync(coordinator.stateFile).mode & 0o777).toBe(0o600);
+
+    coordinator = await startCoordinator(folder.path);
+    const again = await connect({ dataflows: [dataflowStatus({ id: started.id })] });
+    const { body: restarted } = await coordinator.post("/api/v1/dataflows/flow/restart", {
+      environment: { LEVEL: "2" },
+    });
+    expect(again.requests.at(-1)).toMatchObject({ environment: { KEY: "s3cret", LEVEL: "2" } });
+    const { body: list } = await coordinator.get("/api/v1/dataflows");
+    expect(JSON.stringify([started, restarted, list])).not.toContain("s3cret");
   });
 
   test("a state that makes no sense is set aside", async () => {
