@@ -30,7 +30,7 @@ export interface NodeConnectionOptions {
 }
 
 /** Who connects and says nothing is cut off. */
-export const HELLO_TIMEOUT_MS = 10_000;
+export const HELLO_TIMEOUT_MS = 30_000;
 /** From the end of a process to the last of what its connection says. */
 const LAST_WORDS_MS = 300;
 /** What waits for a node that does not read; past it the connection is closed. */

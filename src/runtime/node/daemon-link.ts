@@ -13,7 +13,8 @@ import { readDaemonMessage } from "./daemon-message.ts";
 import { ShapeError } from "./shape.ts";
 
 /** How long a daemon may take to answer `hello`. */
-const WELCOME_TIMEOUT_MS = 10_000;
+/** A hundred nodes that start at once on a small machine keep each other, and the daemon, from answering. */
+const WELCOME_TIMEOUT_MS = 30_000;
 /** Messages that wait for the daemon to come back; more are dropped and counted. */
 const PENDING_BYTES_MAX = 1024 * 1024;
 /** A daemon that does not read gets nothing more above this. */

@@ -25,7 +25,7 @@ from ._scheduler import Backoff, Scheduler, start_thread
 
 Message = Dict[str, Any]
 
-_WELCOME_SECONDS = 10.0
+_WELCOME_SECONDS = 30.0
 # Waits for a daemon that is away, and for one that does not read; more is dropped and counted.
 _PENDING_BYTES_MAX = 1024 * 1024
 _UNREAD_BYTES_MAX = 4 * 1024 * 1024
