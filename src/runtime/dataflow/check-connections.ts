@@ -98,7 +98,10 @@ function checkOutputs({ node, content, outputPaths }: BuiltNode, findings: Findi
     outputs.add(id);
   }
   const { sendStdoutAs } = node;
-  if (sendStdoutAs === undefined || outputs.has(sendStdoutAs) || !areOutputsKnown) return;
+  if (sendStdoutAs === undefined) return;
+  const warning = `\`send_stdout_as\` has no effect: an input from \`dora/logs/stdout/${node.id}\` gets the lines, as records`;
+  findings.warn("unsupported", stdoutPath(content), warning, "key");
+  if (outputs.has(sendStdoutAs) || !areOutputsKnown) return;
   const message = `\`send_stdout_as\` names no output of the node: add \`${sendStdoutAs}\` to its \`outputs\``;
   findings.problem("unknown-name", stdoutPath(content), message);
 }

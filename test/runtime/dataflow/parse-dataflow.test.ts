@@ -9,9 +9,11 @@ const fixture = (name: string): string =>
 const node = (keys: string): string => `nodes: [{ id: a, path: a.js, ${keys} }]`;
 
 describe("files as people write them", () => {
-  test("a pipeline of dora-rs 1.0 loads, every key of it, without a warning", () => {
+  test("a pipeline of dora-rs 1.0 loads, every key of it, and is warned of what has no effect", () => {
     const dataflow = parseValid(fixture("camera"));
-    expect(warningsOf(fixture("camera"))).toEqual([]);
+    expect(warningsOf(fixture("camera"))).toEqual([
+      "30:5 unsupported `send_stdout_as` has no effect: an input from `dora/logs/stdout/detector` gets the lines, as records",
+    ]);
     expect(dataflow.environment).toEqual({ MODEL: "yolo-n" });
     const [webcam, detector, plot] = dataflow.nodes;
     expect(webcam).toMatchObject({
