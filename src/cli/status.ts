@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { AppError } from "../core/errors.ts";
 import type { DataflowAnswer } from "../runtime/coordinator/coordinator.ts";
 import { isEnded } from "../runtime/coordinator/dataflow-registry.ts";
@@ -10,6 +11,10 @@ import { lastKnownDocument, readLastKnown, renderLastKnown } from "./last-known.
 import { Output } from "./output.ts";
 import type { RuntimeStatus } from "./render-status.ts";
 import { renderStatus, statusDocument } from "./render-status.ts";
+
+/** Between two attempts to reach a coordinator that went away. */
+const RECONNECT_MIN_MS = 250;
+const RECONNECT_MAX_MS = 5_000;
 
 export interface StatusFlags extends CoordinatorFlags {
   readonly watch?: boolean;
@@ -29,8 +34,7 @@ export async function showStatus(flow: string | undefined, flags: StatusFlags): 
     if (flags.watch === true) await watchStatus(client, flow, flags, output);
     else await writeStatus(await askStatus(client, flow), flags, output);
   } catch (error) {
-    const isAway = error instanceof AppError && error.code === "COORDINATOR_UNREACHABLE";
-    if (isAway && client.isLocal) await writeLastKnown(client, flags, output);
+    if (isAway(error) && client.isLocal) await writeLastKnown(client, flags, output);
     throw error;
   }
   if (output.failure !== undefined) throw output.failure;
@@ -56,7 +60,10 @@ async function askProcesses(client: CoordinatorClient): Promise<Omit<RuntimeStat
   return { coordinator: { url: client.url, version, pid }, daemons };
 }
 
-/** Each status that the coordinator pushes is drawn over the one before, or written below it into a pipe. */
+/**
+ * Each status that the coordinator pushes is drawn over the one before, or written below it into a pipe. A
+ * coordinator that goes away after the first one is waited for.
+ */
 async function watchStatus(
   client: CoordinatorClient,
   flow: string | undefined,
@@ -66,16 +73,20 @@ async function watchStatus(
   const id = flow === undefined ? undefined : (await client.find(flow)).id;
   const interruption = new Interruption();
   const signal = AbortSignal.any([interruption.signal, output.closed]);
+  let delayMs: number | undefined;
   try {
-    using events = await CoordinatorEvents.open(client);
-    for await (const frame of events.frames(signal)) {
-      if (frame.type !== "status") continue;
-      const rest = await askProcesses(client);
-      const flows =
-        id === undefined
-          ? frame.dataflows
-          : [frame.dataflows.find((one) => one.id === id) ?? (await client.find(id))];
-      await writeStatus({ ...rest, flows }, flags, output);
+    while (!signal.aborted) {
+      try {
+        for await (const status of statuses(client, id, signal)) {
+          delayMs = RECONNECT_MIN_MS;
+          await writeStatus(status, flags, output);
+        }
+      } catch (error) {
+        if (delayMs === undefined || !isAway(error)) throw error;
+        if (delayMs === RECONNECT_MIN_MS) await sayReconnecting(client, output);
+        await sleep(delayMs, undefined, { signal });
+        delayMs = Math.min(2 * delayMs, RECONNECT_MAX_MS);
+      }
     }
   } catch (error) {
     // What fails behind an abort fails because of it.
@@ -83,6 +94,35 @@ async function watchStatus(
   } finally {
     interruption.close();
   }
+}
+
+/** Over one connection. Errors: `COORDINATOR_UNREACHABLE` where it breaks, `NOT_FOUND`. */
+async function* statuses(
+  client: CoordinatorClient,
+  id: string | undefined,
+  signal: AbortSignal,
+): AsyncGenerator<RuntimeStatus, void> {
+  using events = await CoordinatorEvents.open(client);
+  for await (const frame of events.frames(signal)) {
+    if (frame.type !== "status") continue;
+    const rest = await askProcesses(client);
+    const flows =
+      id === undefined
+        ? frame.dataflows
+        : [frame.dataflows.find((one) => one.id === id) ?? (await client.find(id))];
+    yield { ...rest, flows };
+  }
+}
+
+/** Once an absence; on a terminal it stays above what is drawn from then on. */
+async function sayReconnecting({ url }: CoordinatorClient, output: Output): Promise<void> {
+  const text = `warning: the coordinator at ${url} went away: reconnecting`;
+  if (output.look.isTerminal) await output.redraw([[{ text, style: "warning" }]], []);
+  else await new Output(process.stderr).writeLine({ text, style: "warning" });
+}
+
+function isAway(error: unknown): boolean {
+  return error instanceof AppError && error.code === "COORDINATOR_UNREACHABLE";
 }
 
 async function writeStatus(
