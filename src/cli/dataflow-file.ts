@@ -22,7 +22,10 @@ export async function readDataflowText(file: string): Promise<string> {
       await handle.close();
     }
   } catch (error) {
-    const message = `cannot read ${file}: ${errorMessage(error)}`;
+    const isMissing = error instanceof Error && "code" in error && error.code === "ENOENT";
+    const message = isMissing
+      ? `there is no file ${file}`
+      : `cannot read ${file}: ${errorMessage(error)}`;
     throw new AppError("FILE_UNREADABLE", message, { cause: error });
   }
   return bytes.toString("utf8", 0, length);

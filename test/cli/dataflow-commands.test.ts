@@ -130,7 +130,7 @@ ${GOOD} is valid: 2 nodes, 1 link, 1 warning
     expect(await runCli(["validate", missing])).toEqual({
       code: 1,
       stdout: "",
-      stderr: `cannot read ${missing}: ENOENT: no such file or directory, open '${missing}'\nhint: check the file's name and permissions\n`,
+      stderr: `there is no file ${missing}\nhint: check the file's name and permissions\n`,
     });
     expect(await runCli(["validate", folder])).toMatchObject({ code: 1, stdout: "" });
   });

@@ -79,7 +79,10 @@ export class CoordinatorServer {
       return server;
     } catch (error) {
       server.#streams.stop();
-      throw startError(error, options);
+      const failure = startError(error, options);
+      if (failure.code !== "ADDRESS_IN_USE") throw failure;
+      const hint = "see `dora status` whether a coordinator runs there, or give another --listen";
+      throw new AppError(failure.code, failure.message, { cause: error, hint });
     }
   }
 

@@ -6,6 +6,9 @@ import { WebSocket } from "ws";
 import { z } from "zod";
 import { TokenAuthenticator } from "../../../src/collector/authentication.ts";
 import type { TestCoordinator } from "./coordinator-harness.ts";
+import { CoordinatorServer } from "../../../src/runtime/coordinator/coordinator-server.ts";
+import { COORDINATOR_LIMITS } from "../../../src/runtime/coordinator/limits.ts";
+import { silentLogger } from "../../../src/telemetry/logger.ts";
 import { startCoordinator, temporaryFolder } from "./coordinator-harness.ts";
 import { dataflowStatus, TestDaemon } from "./test-daemon.ts";
 
@@ -278,5 +281,16 @@ describe("events", () => {
     socket.send("x".repeat(2000));
     expect((await closed)[0]).toBe(1009);
     expect((await get("/healthz")).status).toBe(200);
+  });
+});
+
+test("an address that is in use is told with the flag that gives another", async () => {
+  const { url, coordinator } = await start();
+  const options = { coordinator, version: "0", limits: COORDINATOR_LIMITS, log: silentLogger };
+  await expect(
+    CoordinatorServer.start({ ...options, host: "127.0.0.1", port: Number(new URL(url).port) }),
+  ).rejects.toMatchObject({
+    code: "ADDRESS_IN_USE",
+    hint: "see `dora status` whether a coordinator runs there, or give another --listen",
   });
 });
