@@ -53,9 +53,11 @@ const { values } = parseArgs({
 const sizes = values.quick ? QUICK_SIZES : SIZES;
 const rounds = Number(values.rounds ?? (values.quick ? 1 : 3));
 
-const { path: dora, hint } = findPart("dora-rs");
-if (dora === undefined) throw new Error(hint);
-const environment = { ...process.env, PATH: `${dirname(dora)}${delimiter}${process.env["PATH"]}` };
+const doraRs = findDoraRs();
+const environment = {
+  ...process.env,
+  PATH: `${dirname(doraRs)}${delimiter}${process.env["PATH"]}`,
+};
 const sender = fileURLToPath(new URL("sender.py", import.meta.url));
 const receiver = fileURLToPath(new URL("receiver.py", import.meta.url));
 
@@ -76,6 +78,12 @@ for (let round = 0; round < rounds; round++) {
 const written = report();
 console.log(written);
 if (values.report !== undefined) writeFileSync(values.report, written);
+
+function findDoraRs(): string {
+  const { path, hint } = findPart("dora-rs");
+  if (path === undefined) throw new Error(hint);
+  return path;
+}
 
 async function measure(run: () => Promise<readonly Row[]>): Promise<Run> {
   const used = (): number => cpuSeconds(process.pid) + endedChildrenCpuSeconds();
@@ -136,7 +144,7 @@ async function runDoraRs(mode: Mode): Promise<readonly Row[]> {
       [PLAN_VARIABLE]: JSON.stringify(plan),
       DORA_BENCH_RESULTS: results,
     };
-    const child = spawn("dora", ["run", "flow.yml"], { cwd: folder, env, stdio: "ignore" });
+    const child = spawn(doraRs, ["run", "flow.yml"], { cwd: folder, env, stdio: "ignore" });
     await once(child, "close");
     if (child.exitCode !== 0) throw new Error(`dora-rs ended with ${child.exitCode}`);
     const found = readFileSync(results, "utf8").trim().split("\n");
