@@ -96,6 +96,7 @@ const NOBODY: RunTelemetry = {
     hops: () => {},
     gauges: () => {},
     inputAdded: () => {},
+    started: () => {},
     usage: () => {},
     rates: () => ({
       inputPerSecond: 0,

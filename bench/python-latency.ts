@@ -46,6 +46,7 @@ class Output implements RunTelemetry {
       hops: () => {},
       gauges: () => {},
       inputAdded: () => {},
+      started: () => {},
       usage: () => {},
       rates: () => RATES,
       ended: () => {},

@@ -32,6 +32,7 @@ export class DiscardedTelemetry implements RunTelemetry {
       hops: () => {},
       gauges: () => {},
       inputAdded: () => {},
+      started: () => {},
       usage: () => {},
       rates: () => RATES,
       ended: () => {},

@@ -198,7 +198,8 @@ export class Daemon {
 
   /** Hands a record of the log to the inputs `dora/logs` that want it. */
   deliverLog(dataflow: string, record: LogEntry): void {
-    deliverLogTo(this.#runs.get(dataflow)?.nodes.values() ?? [], record);
+    const run = this.#runs.get(dataflow);
+    if (run !== undefined) deliverLogTo(run.nodes, record);
   }
 
   /** Stops all dataflows, within `graceMs` where it is given, and closes the socket. Safe to call twice. */

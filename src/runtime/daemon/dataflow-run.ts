@@ -13,6 +13,7 @@ import { Launch } from "./launch.ts";
 import type { NodeCommand } from "./node-command.ts";
 import { LinkWords } from "./link-words.ts";
 import { nodeConfig } from "./node-config.ts";
+import { mergeLayers } from "./node-environment.ts";
 import type { Admission, Hello, NodeConnection } from "./node-connection.ts";
 import type { LinkMessage, NodeRunOwner } from "./node-owner.ts";
 import { NodeRun } from "./node-run.ts";
@@ -20,6 +21,7 @@ import { nodeStatus } from "./node-status.ts";
 import type { RunContext } from "./run-context.ts";
 import { unixMs } from "./run-context.ts";
 import { RunReport } from "./run-report.ts";
+import { StartSpans } from "./start-spans.ts";
 import { RunWatch } from "./run-watch.ts";
 
 export interface DataflowRunOptions extends Omit<LaunchOptions, "folder"> {
@@ -46,6 +48,7 @@ export class DataflowRun implements NodeRunOwner<NodeRun> {
   readonly #context: RunContext;
   readonly #watch: RunWatch;
   readonly #heldStarts: HeldStarts;
+  readonly #startSpans: StartSpans;
   readonly #startedAtUnixMs: number;
   readonly #linkToken = randomBytes(16).toString("hex");
   readonly #buildAbort = new AbortController();
@@ -89,6 +92,10 @@ export class DataflowRun implements NodeRunOwner<NodeRun> {
       onFinished: () => this.#hurry(),
     });
     this.#watch = new RunWatch(this, dataflow, context);
+    this.#startSpans = new StartSpans(
+      mergeLayers([options.environment, dataflow.environment]),
+      context.clock,
+    );
     this.#heldStarts = new HeldStarts(this.links, context.timers, (node) => this.#begin(node));
   }
 
@@ -208,7 +215,9 @@ export class DataflowRun implements NodeRunOwner<NodeRun> {
   }
 
   environmentOf(node: NodeRun, command: NodeCommand, token: string): Record<string, string> {
-    return this.#launch.environmentOf(node.spec, command, { token, restarts: node.restarts });
+    const carriers = this.#startSpans.begin(node);
+    const { restarts } = node;
+    return this.#launch.environmentOf(node.spec, command, { token, restarts, carriers });
   }
 
   hasWorkLeft(node: NodeRun): boolean {
@@ -217,6 +226,7 @@ export class DataflowRun implements NodeRunOwner<NodeRun> {
 
   onState(node: NodeRun): void {
     if (node.state === "failed") this.#failures.push(node);
+    this.#startSpans.onState(node);
     this.#report.nodeChanged(node);
   }
 

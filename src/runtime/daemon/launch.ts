@@ -1,10 +1,10 @@
-import { randomBytes } from "node:crypto";
 import type { Dataflow, DataflowNode } from "../dataflow/dataflow.ts";
 import type { NodeEnd } from "../protocol/status.ts";
 import type { BuildEvent, BuildFailure } from "./build.ts";
 import { runBuilds } from "./build.ts";
 import type { CommandResult, NodeCommand } from "./node-command.ts";
 import { findCommand } from "./node-command.ts";
+import type { NodeEnvironmentOptions } from "./node-environment.ts";
 import { mergeLayers, nodeEnvironment } from "./node-environment.ts";
 import type { RunContext } from "./run-context.ts";
 
@@ -22,13 +22,10 @@ export interface LaunchOptions {
 export class Launch {
   readonly #options: LaunchOptions;
   readonly #context: Omit<RunContext, "record" | "telemetry" | "emit">;
-  readonly #traceparent: string;
 
   constructor(options: LaunchOptions, context: RunContext) {
     this.#options = options;
     this.#context = context;
-    const parts = ["00", randomBytes(16).toString("hex"), randomBytes(8).toString("hex"), "01"];
-    this.#traceparent = options.environment["TRACEPARENT"] ?? parts.join("-");
   }
 
   /** Shape: what failed, by node. */
@@ -74,7 +71,7 @@ export class Launch {
   environmentOf(
     node: DataflowNode,
     { isPython }: NodeCommand,
-    { token, restarts }: { readonly token: string; readonly restarts: number },
+    process: Pick<NodeEnvironmentOptions, "token" | "restarts" | "carriers">,
   ): Record<string, string> {
     const { id, name } = this.#options;
     return nodeEnvironment({
@@ -82,10 +79,12 @@ export class Launch {
       dataflow: { id, name },
       node: { id: node.id, name: node.name },
       socketPath: this.#context.socketPath,
-      token,
-      restarts,
-      gateway: this.#context.gateway.environmentOf({ token, dataflow: id, node: node.id }),
-      traceparent: this.#traceparent,
+      ...process,
+      gateway: this.#context.gateway.environmentOf({
+        token: process.token,
+        dataflow: id,
+        node: node.id,
+      }),
       otlpEndpoint: this.#context.otlpEndpoint,
       isPython,
     });

@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { delimiter } from "node:path";
 import { fileURLToPath } from "node:url";
+import { CARRIERS } from "./start-spans.ts";
 
 export interface NodeEnvironmentOptions {
   /** Lowest first: of the daemon and the command, of the file, of the node. */
@@ -13,7 +14,8 @@ export interface NodeEnvironmentOptions {
   readonly restarts: number;
   /** Where nodes of other languages connect. */
   readonly gateway: Readonly<Record<string, string>>;
-  readonly traceparent: string;
+  /** Of the trace that the process is started in. */
+  readonly carriers: Readonly<Record<string, string>>;
   readonly otlpEndpoint: string;
   readonly isPython: boolean;
 }
@@ -30,6 +32,8 @@ const PYTHON_FOLDER = fileURLToPath(new URL("../python", import.meta.url));
 export function nodeEnvironment(options: NodeEnvironmentOptions): Record<string, string> {
   const { dataflow, node } = options;
   const user = mergeLayers(options.layers);
+  // The daemon's own would be about another trace.
+  for (const name of CARRIERS) delete user[name];
   const attributes = resourceAttributes({
     "dora.dataflow.id": dataflow.id,
     "dora.dataflow.name": dataflow.name,
@@ -51,7 +55,7 @@ export function nodeEnvironment(options: NodeEnvironmentOptions): Record<string,
     DORA_NODE_TOKEN: options.token,
     DORA_RESTART_COUNT: String(options.restarts),
     ...options.gateway,
-    TRACEPARENT: options.traceparent,
+    ...options.carriers,
   };
 }
 

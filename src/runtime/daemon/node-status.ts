@@ -16,16 +16,22 @@ const NO_RATES: NodeRates = {
 };
 
 export function nodeStatus(node: NodeRun): NodeStatus {
+  const rates = node.telemetry?.rates() ?? NO_RATES;
   return {
     id: node.id,
     name: node.spec.name,
     state: node.state,
     pid: node.pid,
     restarts: node.restarts,
-    rates: node.telemetry?.rates() ?? NO_RATES,
+    rates: node.state === "paused" ? atRest(rates) : rates,
     cpuCores: node.cpuCores,
     memoryBytes: node.memoryBytes,
     connections: node.gauges.connections,
     ...(node.end === undefined ? {} : { end: node.end }),
   };
+}
+
+/** What was counted stays; what it did in the last seconds, before its pause, is not what it does. */
+function atRest({ queued, dropped, errors }: NodeRates): NodeRates {
+  return { ...NO_RATES, queued, dropped, errors };
 }

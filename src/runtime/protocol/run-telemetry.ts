@@ -27,7 +27,22 @@ export interface RunTelemetry {
   ): void;
 }
 
+/** The start of a node's process: from its spawn until it runs, or has ended before. */
+export interface StartSpan {
+  readonly traceId: string;
+  readonly spanId: string;
+  /** Of whoever started the dataflow. */
+  readonly parentSpanId: string | undefined;
+  readonly startUnixNs: bigint;
+  readonly endUnixNs: bigint;
+  readonly isFailed: boolean;
+  readonly restarts: number;
+}
+
+/** What is told of one process of a node. */
 export interface NodeTelemetry {
+  /** Its start is over. */
+  started(span: StartSpan): void;
   output(stream: "stdout" | "stderr", chunk: Buffer): void;
   log(records: readonly NodeLogRecord[]): void;
   /** A frame of hops, as `hops.ts` lays it out; valid during the call. */

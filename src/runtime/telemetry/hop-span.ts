@@ -28,7 +28,7 @@ export interface SpanSource {
 /** About what a span takes in memory, for the queue's limit. */
 export const SPAN_BYTES = 1024;
 
-const SCOPE = { name: "dora.runtime", version: "" };
+export const SCOPE = { name: "dora.runtime", version: "" };
 const NO_SPAN = "0000000000000000";
 
 /**

@@ -1,15 +1,18 @@
 import type { Resource } from "@opentelemetry/resources";
 import type { ReadableLogRecord } from "@opentelemetry/sdk-logs";
+import type { ReadableSpan } from "@opentelemetry/sdk-trace";
 import type { Clock } from "../../core/clock.ts";
+import type { LogLevel } from "../../telemetry/logger.ts";
 import type { NodeGauges, NodeLogRecord } from "../protocol/node-messages.ts";
-import type { NodeIdentity, NodeTelemetry } from "../protocol/run-telemetry.ts";
+import type { NodeIdentity, NodeTelemetry, StartSpan } from "../protocol/run-telemetry.ts";
 import type { NodeRates } from "../protocol/status.ts";
 import { HandledHops } from "./handled-hops.ts";
-import { fromNode, fromOutput, SEVERITY_ERROR, severityOfLevel } from "./log-record.ts";
+import { fromNode, fromOutput, SEVERITY_ERROR, severityOf, severityOfLevel } from "./log-record.ts";
 import type { LogScopes } from "./log-record.ts";
 import { NodeOutput } from "./node-output.ts";
 import type { NodeSeries } from "./node-series.ts";
 import type { SpanSource } from "./hop-span.ts";
+import { toStartSpan } from "./start-span.ts";
 import type { TraceSampler } from "./trace-sampler.ts";
 
 /** What a node's telemetry is made with. */
@@ -21,6 +24,8 @@ export interface NodeTelemetryParts {
   readonly sampler: TraceSampler<SpanSource>;
   readonly clock: Clock;
   readonly emitLog: (record: ReadableLogRecord) => void;
+  /** Of a span that is kept whatever the sampling. */
+  readonly emitSpan: (span: ReadableSpan) => void;
   /** Its process has ended, and so has this. */
   readonly onEnd: (telemetry: ProcessTelemetry) => void;
 }
@@ -45,6 +50,15 @@ export class ProcessTelemetry implements NodeTelemetry {
 
   get cut(): { readonly lines: number; readonly bytes: number } {
     return this.#output.cut;
+  }
+
+  /** Whether records of a level are kept. */
+  keeps(level: LogLevel): boolean {
+    return severityOf(level) >= this.#severityMin;
+  }
+
+  started(span: StartSpan): void {
+    this.#parts.emitSpan(toStartSpan(this.#parts, span));
   }
 
   output(stream: "stdout" | "stderr", chunk: Buffer): void {

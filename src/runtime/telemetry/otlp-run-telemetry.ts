@@ -181,6 +181,9 @@ export class OtlpRunTelemetry implements RunTelemetry {
         this.#emitLog(record);
         this.#options.onNodeLog?.(identity.dataflow.id, toLogEntry(identity, record));
       },
+      emitSpan: (span) => {
+        if (this.#isOn.traces) this.#spans.push(span, SPAN_BYTES);
+      },
       onEnd: (ended) => {
         if (entry.process !== ended) return;
         entry.process = undefined;
@@ -189,13 +192,8 @@ export class OtlpRunTelemetry implements RunTelemetry {
       },
     });
     entry.process = process;
-    this.log("debug", "node's process started", {
-      "dora.dataflow.id": identity.dataflow.id,
-      "dora.dataflow.name": identity.dataflow.name,
-      "dora.node.id": identity.node.id,
-      "dora.node.name": identity.node.name,
-      "process.pid": pid,
-    });
+    const about = { ...attributesOf(identity), "process.pid": pid };
+    if (process.keeps("debug")) this.log("debug", "node's process started", about);
     return process;
   }
 
@@ -249,15 +247,9 @@ export class OtlpRunTelemetry implements RunTelemetry {
 
   #newNode(identity: NodeIdentity): NodeEntry {
     const { dataflow, node } = identity;
+    const service = { "service.name": node.id, "service.namespace": dataflow.name };
     return {
-      ...this.#sourceOf({
-        "service.name": node.id,
-        "service.namespace": dataflow.name,
-        "dora.dataflow.id": dataflow.id,
-        "dora.dataflow.name": dataflow.name,
-        "dora.node.id": node.id,
-        "dora.node.name": node.name,
-      }),
+      ...this.#sourceOf({ ...service, ...attributesOf(identity) }),
       series: new NodeSeries(identity, this.#clock.nowUnixNs(), this.#clock.monotonicMs()),
       process: undefined,
       endedAtMs: 0,
@@ -395,4 +387,13 @@ function withoutSource(attributes: AttributeMap): AttributeMap {
 function metricsIntervalMs(): number {
   const given = Number(process.env["OTEL_METRIC_EXPORT_INTERVAL"] ?? "");
   return Number.isFinite(given) && given >= 100 ? given : METRICS_INTERVAL_MS;
+}
+
+function attributesOf({ dataflow, node }: NodeIdentity): Readonly<Record<string, string>> {
+  return {
+    "dora.dataflow.id": dataflow.id,
+    "dora.dataflow.name": dataflow.name,
+    "dora.node.id": node.id,
+    "dora.node.name": node.name,
+  };
 }

@@ -28,8 +28,15 @@ async function runPair(): Promise<{ it: TestDaemon; id: string }> {
 describe("while a dataflow runs", () => {
   test("it is paused and resumed, as a whole and by node", async () => {
     const { it, id } = await runPair();
+    it.telemetry.rates = { ...it.telemetry.rates, inputPerSecond: 50, latencyP50Ns: 7, errors: 3 };
+    expect(it.node(id, "right").rates).toMatchObject({ inputPerSecond: 50, latencyP50Ns: 7 });
     await it.daemon.handle({ method: "pause", dataflow: id });
     expect(it.status(id)).toMatchObject({ state: "paused", nodes: [{ state: "paused" }, {}] });
+    expect(it.node(id, "right").rates).toMatchObject({
+      inputPerSecond: 0,
+      latencyP50Ns: null,
+      errors: 3,
+    });
     await it.daemon.handle({ method: "resume", dataflow: id, node: "left" });
     expect(it.node(id, "left").state).toBe("running");
     expect(it.node(id, "right").state).toBe("paused");

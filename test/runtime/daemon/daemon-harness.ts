@@ -11,6 +11,7 @@ import type {
   NodeIdentity,
   NodeTelemetry,
   RunTelemetry,
+  StartSpan,
 } from "../../../src/runtime/protocol/run-telemetry.ts";
 import type {
   DataflowStatus,
@@ -46,6 +47,8 @@ export class RecordingTelemetry implements RunTelemetry {
   hopBytes = 0;
   /** What the nodes' rates are said to be. */
   rates: NodeRates = RATES;
+  /** Of processes that run, or ended before. */
+  readonly starts: (StartSpan & { readonly node: string })[] = [];
   readonly #unconfirmed = new Map<string, number>();
   readonly #output = new Map<string, string>();
 
@@ -76,6 +79,7 @@ export class RecordingTelemetry implements RunTelemetry {
         );
       },
       inputAdded: () => {},
+      started: (span) => this.starts.push({ node: id, ...span }),
       usage: (cpuCores, memoryBytes) => this.usages.push({ node: id, cpuCores, memoryBytes }),
       rates: () => this.rates,
       ended: () => this.ended.push(id),

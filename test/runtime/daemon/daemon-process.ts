@@ -31,6 +31,7 @@ const daemon = await Daemon.open({
       hops: () => {},
       gauges: () => {},
       inputAdded: () => {},
+      started: () => {},
       usage: () => {},
       ended: () => {},
       rates: () => RATES,

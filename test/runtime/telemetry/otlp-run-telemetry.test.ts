@@ -217,6 +217,55 @@ test("records, spans and metrics of nodes arrive, tied together, under their dis
   ]);
 });
 
+test("records below a node's min_log_level are not kept, the daemon's about it included", async () => {
+  const service = await serve();
+  const { telemetry } = await startTelemetry(service);
+  const camera = telemetry.nodeStarted({ ...CAMERA, minLogLevel: "warn" }, 4001);
+  const plain = telemetry.nodeStarted({ ...DETECTOR }, 4002);
+  camera.output("stdout", Buffer.from("INFO app: printed\nERROR app: failed\n"));
+  const time = String(BigInt(Date.now()) * 1_000_000n);
+  camera.log([
+    { time, level: "info", message: "said", logger: "cam" },
+    { time, level: "warn", message: "warned", logger: "cam" },
+  ]);
+  camera.ended(0);
+  plain.ended(0);
+  await telemetry.close(10_000);
+  const messagesOf = async (node: string): Promise<readonly unknown[]> =>
+    (await search(service, "logs", `node:${node}`)).map(({ message }) => message);
+  expect(new Set(await messagesOf("camera"))).toEqual(new Set(["app: failed", "warned"]));
+  expect(await messagesOf("detector")).toEqual(["node's process started"]);
+});
+
+test("a start is a span of the node's, below what it was started for", async () => {
+  const service = await serve();
+  const { telemetry } = await startTelemetry(service);
+  const startUnixNs = BigInt(Date.now()) * 1_000_000n;
+  const camera = telemetry.nodeStarted(CAMERA, 4001);
+  camera.started({
+    traceId: traceIdOf(9),
+    spanId: spanIdOf(9),
+    parentSpanId: spanIdOf(8),
+    startUnixNs,
+    endUnixNs: startUnixNs + 70_000_000n,
+    isFailed: true,
+    restarts: 2,
+  });
+  camera.ended(0);
+  await telemetry.close(10_000);
+  expect(await search(service, "traces", "name:start")).toMatchObject([
+    {
+      name: "start",
+      node: "Camera 1",
+      trace_id: traceIdOf(9),
+      span_id: spanIdOf(9),
+      parent_span_id: spanIdOf(8),
+      duration_ns: 70_000_000,
+      attributes: { "dora.node.restarts": 2 },
+    },
+  ]);
+});
+
 test("the daemon's own records come by its logger, under its own name", async () => {
   const service = await serve();
   const { telemetry } = await startTelemetry(service);
