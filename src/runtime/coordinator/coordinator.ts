@@ -70,6 +70,8 @@ export class Coordinator implements DaemonOwner {
   readonly #listeners = new Set<CoordinatorListener>();
   /** Names of dataflows that a daemon is being asked to start. */
   readonly #starting = new Set<string>();
+  /** Daemons of which was told that they say what is not theirs. */
+  readonly #warned = new WeakSet<DaemonConnection>();
 
   private constructor(
     options: CoordinatorOptions,
@@ -231,16 +233,23 @@ export class Coordinator implements DaemonOwner {
     }
     this.#daemons.set(hello.machine, { connection, sinceUnixMs: this.#nowUnixMs() });
     before?.connection.terminate();
-    this.#registry.takeStatus(hello.machine, hello.dataflows, true);
+    const passedOver = this.#registry.takeStatus(hello.machine, hello.dataflows, true);
+    this.#tellPassedOver(connection, hello, passedOver);
     this.#log.info("a daemon has connected", { machine: hello.machine, pid: hello.pid });
   }
 
   onMessage(connection: DaemonConnection, message: Parameters<DaemonOwner["onMessage"]>[1]): void {
+    const { hello } = connection;
+    if (hello === undefined) return;
     if (message.type === "status") {
-      this.#registry.takeStatus(connection.hello?.machine ?? "", message.dataflows, false);
+      const passedOver = this.#registry.takeStatus(hello.machine, message.dataflows, false);
+      this.#tellPassedOver(connection, hello, passedOver);
       return;
     }
-    this.#registry.takeEvent(message.event);
+    if (!this.#registry.takeEvent(hello.machine, message.event)) {
+      this.#tellPassedOver(connection, hello, 1);
+      return;
+    }
     for (const listener of this.#listeners) listener.onEvent(message.event);
   }
 
@@ -255,6 +264,16 @@ export class Coordinator implements DaemonOwner {
   async close(): Promise<void> {
     for (const { connection } of this.#daemons.values()) connection.close();
     await this.#file.flush();
+  }
+
+  /** Once for each connection: it may say so each second. */
+  #tellPassedOver(connection: DaemonConnection, { machine }: DaemonHello, count: number): void {
+    if (count === 0 || this.#warned.has(connection)) return;
+    this.#warned.add(connection);
+    this.#log.warn("a daemon told of dataflows of other machines, or of too many: passed over", {
+      machine,
+      dataflows: count,
+    });
   }
 
   async #startOn(
@@ -274,7 +293,10 @@ export class Coordinator implements DaemonOwner {
       build,
     });
     const status = DataflowStatusSchema.safeParse(result);
-    if (!status.success) throw new AppError("INTERNAL", "the daemon's answer makes no sense");
+    const isMeant = status.data?.id === id && status.data.machine === daemon.hello?.machine;
+    if (!status.success || !isMeant) {
+      throw new AppError("INTERNAL", "the daemon's answer makes no sense");
+    }
     // It may be known already, and have ended.
     const known = this.#registry.get(id);
     this.#registry.add({ status: status.data, ...known, text, environment });

@@ -140,6 +140,7 @@ export class DaemonConnection {
       this.#log.warn("a daemon was refused", { machine: hello.machine, error });
       this.#say({ type: "refused", message });
       this.#socket.close(CLOSE_POLICY);
+      this.#socket.removeAllListeners("message");
       return;
     }
     this.#hello = hello;

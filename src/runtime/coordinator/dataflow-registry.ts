@@ -1,6 +1,6 @@
 import { AppError } from "../../core/errors.ts";
 import type { DataflowState, DataflowStatus, RuntimeEvent } from "../protocol/status.ts";
-import { ENDED_MAX } from "./limits.ts";
+import { ENDED_MAX, RUNNING_MAX } from "./limits.ts";
 import type { CoordinatorState, KnownDataflow } from "./state-file.ts";
 
 const ENDED_STATES: ReadonlySet<DataflowState> = new Set(["completed", "stopped", "failed"]);
@@ -77,11 +77,24 @@ export class DataflowRegistry {
     });
   }
 
-  /** Takes what a daemon says that it runs; `isFirst` at its connection: then it is believed in all. */
-  takeStatus(machine: string, statuses: readonly DataflowStatus[], isFirst: boolean): void {
+  /**
+   * Takes what a daemon says that it runs; `isFirst` at its connection: then it is believed in all. Of dataflows of
+   * other machines it has nothing to say: who told of them could have their texts and variables at the next start.
+   *
+   * Shape: how many were passed over, as not its own or too many.
+   */
+  takeStatus(machine: string, statuses: readonly DataflowStatus[], isFirst: boolean): number {
     let hasChanged = false;
+    let passedOver = 0;
     for (const status of statuses) {
       const known = this.get(status.id);
+      const isOwn = status.machine === machine && (known?.status.machine ?? machine) === machine;
+      const isOneTooMany =
+        known === undefined && !isEnded(status.state) && this.#running.size >= RUNNING_MAX;
+      if (!isOwn || isOneTooMany) {
+        passedOver += 1;
+        continue;
+      }
       // One that has ended and that nobody knows was forgotten here before.
       if (known === undefined && isEnded(status.state) && !isFirst) continue;
       if (known !== undefined && this.#ended.has(status.id) && hasFinalStatus(known)) continue;
@@ -96,12 +109,22 @@ export class DataflowRegistry {
       hasChanged = true;
     }
     if (hasChanged) this.#onChange();
+    return passedOver;
   }
 
-  /** Takes an event's part that outlives it. Events of builds alone are of no dataflow that is known. */
-  takeEvent(event: RuntimeEvent): void {
+  /**
+   * Takes an event's part that outlives it. Events of builds alone are of no dataflow that is known.
+   *
+   * Shape: false for one about a dataflow of another machine, which is passed over.
+   */
+  takeEvent(machine: string, event: RuntimeEvent): boolean {
     const known = this.get(event.dataflow);
-    if (known === undefined || known.status.endedAtUnixMs !== null) return;
+    if (known !== undefined && known.status.machine !== machine) return false;
+    if (known !== undefined && known.status.endedAtUnixMs === null) this.#apply(known, event);
+    return true;
+  }
+
+  #apply(known: KnownDataflow, event: RuntimeEvent): void {
     if (event.type === "node") {
       // The daemon's next status says the same, up to a second later.
       this.#put({ ...known, status: withNode(known.status, event) });

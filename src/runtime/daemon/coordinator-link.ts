@@ -171,17 +171,24 @@ export class CoordinatorLink {
     });
     socket.on("open", () => this.#say(this.#hello()));
     socket.on("error", (error) => (reason = error));
+    let state: "greeting" | "open" | "refused" = "greeting";
     socket.on("message", (data: Buffer) => {
-      const message = this.#read(data);
-      if (message?.type === "welcome") {
+      const message = state === "refused" ? undefined : this.#read(data);
+      if (message === undefined) return;
+      if (message.type === "welcome" && state === "greeting") {
+        state = "open";
         cancelWelcome();
         this.#begin(socket);
         resolve();
-      } else if (message?.type === "refused") {
+      } else if (message.type === "refused" && state === "greeting") {
+        state = "refused";
         reason = new AppError("SERVICE_REFUSED", `the coordinator refused: ${message.message}`);
         socket.close();
-      } else if (message?.type === "request") {
+      } else if (message.type === "request" && state === "open") {
         void this.#answer(socket, message);
+      } else {
+        reason = new Error(`it said "${message.type}" out of its turn`);
+        socket.terminate();
       }
     });
     socket.once("close", () => {

@@ -115,6 +115,47 @@ test("requests are answered, events and status told; a reconnected daemon says w
     });
 });
 
+test.each([
+  { type: "welcome", machine: "m" },
+  { type: "refused", message: "no" },
+])("a coordinator that says $type out of its turn is left, and found again", async (message) => {
+  const it = await openDaemon({ machine: "here" });
+  const coordinator = await openCoordinator();
+  const link = await CoordinatorLink.connect({
+    daemon: it.daemon,
+    url: coordinator.url,
+    version: "1",
+    log: silentLogger,
+  });
+  onTestFinished(() => link.close());
+  const [socket] = coordinator.sockets;
+  socket?.send(JSON.stringify(message));
+  if (socket !== undefined) await once(socket, "close");
+  await expect.poll(() => coordinator.sockets).toHaveLength(2);
+  await expect.poll(() => link.isConnected).toBe(true);
+});
+
+test("a request before the welcome is not carried out", async () => {
+  const it = await openDaemon({ machine: "here" });
+  const request = {
+    method: "build",
+    dataflow: "x",
+    text: "nodes: []",
+    file: "/x",
+    environment: {},
+  };
+  const coordinator = await openCoordinator(0, { type: "request", id: 1, request });
+  const connecting = CoordinatorLink.connect({
+    daemon: it.daemon,
+    url: coordinator.url,
+    version: "1",
+    log: silentLogger,
+    retries: 1,
+  });
+  await expect(connecting).rejects.toMatchObject({ code: "COORDINATOR_UNREACHABLE" });
+  expect(coordinator.said.map(({ type }) => type)).toEqual(["hello"]);
+});
+
 test("without a coordinator it is tried twice, a second apart, unless told otherwise", async () => {
   const it = await openDaemon();
   const gone = await openCoordinator();
