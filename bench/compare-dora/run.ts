@@ -5,7 +5,7 @@
  *     node bench/compare-dora/run.ts [--quick] [--rounds 3] [--report docs/reports/dora-compare.md]
  *
  * Three systems: dora-rs with its Python API; the very same Python files beneath this runtime's daemon; and this
- * runtime's own nodes in TypeScript. The method is that of `dora bench` (docs/benchmark.md), after dora-rs's
+ * runtime's own nodes in TypeScript. The method is that of `dora bench` (docs/cli.md), after dora-rs's
  * dora-benchmark: of latency a message each 5 ms, of throughput one behind the other. Figures of a size are the
  * median of the rounds'. CPU and memory are of all processes of a system, its daemon included.
  */

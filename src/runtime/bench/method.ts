@@ -1,6 +1,6 @@
 /**
  * What the sender, the receiver and who runs them agree on: the method of `dora bench`, after
- * dora-rs's dora-benchmark. docs/benchmark.md tells it to users.
+ * dora-rs's dora-benchmark. docs/cli.md ("dora bench") tells it to users.
  */
 import { z } from "zod";
 import { AppError } from "../../core/errors.ts";
