@@ -56,7 +56,7 @@ const SOURCE = `
 import { Node } from "dora-dataflow/node";
 await using node = await Node.connect();
 for await (const event of node) {
-  if (event.type === "input") void node.sendOutput("out", new Uint8Array(100_000));
+  if (event.type === "input") await node.sendOutput("out", new Uint8Array(100_000));
 }
 `;
 const SINK = `
